@@ -1,0 +1,1 @@
+//! The state of one partition: validate, dedupe, attribute, add, close windows, snapshot.

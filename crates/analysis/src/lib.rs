@@ -1,0 +1,1 @@
+//! Merge partitions, infer, raise alarms, publish results.

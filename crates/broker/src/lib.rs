@@ -1,0 +1,1 @@
+//! The log behind one trait: Kafka and local.

@@ -1,0 +1,1 @@
+//! The ClickHouse engine behind ClickHouse's own HTTP interface.

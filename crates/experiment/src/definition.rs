@@ -1,0 +1,365 @@
+//! What people define: experiments, metrics, layers, flags and holdouts, after parsing and validation.
+
+use crate::{Span, Value};
+use std::collections::BTreeMap;
+
+/// One validated set of definitions: every reference resolves, every rule of the format holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Definitions {
+    /// By id.
+    pub experiments: BTreeMap<String, Experiment>,
+    /// The catalogue, by id, with the metrics that experiments define in place.
+    pub metrics: BTreeMap<String, Metric>,
+    /// By id.
+    pub layers: BTreeMap<String, Layer>,
+    /// By id.
+    pub holdouts: BTreeMap<String, Holdout>,
+    /// By id.
+    pub flags: BTreeMap<String, Flag>,
+}
+
+/// A randomised comparison of variants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// At most 64 of `[a-z0-9._-]`, never reused.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// What is expected, and why.
+    pub hypothesis: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Whether exposures count.
+    pub status: Status,
+    /// The unit type that is randomised.
+    pub unit: String,
+    /// Who decides the variant.
+    pub assignment: Assignment,
+    /// Of the variant hash. Minted on first publish when absent; empty never.
+    pub salt: Option<String>,
+    /// Where the experiment lives in a layer.
+    pub layer: Option<LayerShare>,
+    /// In the order written; exactly one is the control.
+    pub variants: Vec<Variant>,
+    /// JSONLogic, evaluated by the edge.
+    pub targeting: Option<serde_json::Value>,
+    /// What becomes of a unit seen in two variants.
+    pub crossing: Crossing,
+    /// In the order written.
+    pub metrics: Vec<MetricUse>,
+    /// Attributes of the first exposure by which results are broken down.
+    pub segments: Vec<Segment>,
+    /// How it is analysed.
+    pub analysis: Analysis,
+}
+
+/// Whether exposures count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Not yet: exposures are rejected.
+    Draft,
+    /// Units enter.
+    Running,
+    /// Edges let nobody in; what arrives still counts.
+    Paused,
+    /// Units no longer enter; windows that are open run out.
+    Stopped,
+}
+
+/// Who decides the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assignment {
+    /// The hash of scheme xp1; every exposure is audited.
+    Xp1,
+    /// Another randomiser; only stickiness is checked.
+    External,
+}
+
+/// What becomes of a unit seen in two variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crossing {
+    /// It leaves both.
+    Exclude,
+    /// It stays where it was first.
+    First,
+    /// It belongs where the hash puts it.
+    Assigned,
+}
+
+/// One arm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// 1 to 32 bytes.
+    pub name: String,
+    /// What the others are compared with.
+    pub control: bool,
+    /// Share relative to the other arms, in millionths (`weight: 1` is 1,000,000); zero is legal.
+    pub weight: u64,
+}
+
+/// Where an experiment lives in a layer: half-open ranges out of 1,000,000 slots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerShare {
+    /// Id of the layer.
+    pub layer: String,
+    /// Sorted, disjoint. `None` until publishing allots the slots for `traffic`.
+    pub slots: Option<Vec<(u32, u32)>>,
+    /// Wanted share of the layer, in millionths.
+    pub traffic: Option<u32>,
+}
+
+/// A metric in an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricUse {
+    /// Key in [`Definitions::metrics`].
+    pub metric: String,
+    /// What it is for.
+    pub role: Role,
+    /// Smallest lift worth having, in millionths.
+    pub minimum_effect: Option<i64>,
+    /// Largest harm that is tolerated, in millionths of the control's mean. Guardrails only.
+    pub margin: Option<i64>,
+    /// What an alarm does. Guardrails only.
+    pub action: Option<GuardrailAction>,
+}
+
+/// What a metric is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Decides.
+    Primary,
+    /// Explains.
+    Secondary,
+    /// Must not get worse.
+    Guardrail,
+}
+
+/// What a guardrail's alarm does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardrailAction {
+    /// Tells.
+    Alert,
+    /// Stops new units.
+    Pause,
+    /// Ends the experiment.
+    Stop,
+}
+
+/// An attribute of the first exposure by which results are broken down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Name of the attribute.
+    pub attribute: String,
+    /// Listed values; all others are `other`. `None` means `auto`, frozen by a later revision, until when everything is `other`.
+    pub values: Option<Vec<String>>,
+}
+
+/// How an experiment is analysed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// Which numbers decide.
+    pub method: Method,
+    /// In millionths: 0.05 is 50,000.
+    pub alpha: u32,
+    /// N*, units of a pair of arms.
+    pub planned_units: u64,
+}
+
+/// Which numbers decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Valid at every look.
+    AlwaysValid,
+    /// Valid at the planned end.
+    FixedHorizon,
+    /// Valid at planned looks.
+    GroupSequential,
+    /// Descriptive.
+    Bayesian,
+}
+
+/// How one number per unit comes out of events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// At most 64 of `[a-z0-9._-]`.
+    pub id: String,
+    /// For people; the id when absent.
+    pub name: String,
+    /// What is computed, from which events.
+    pub kind: MetricKind,
+    /// From the first exposure; absent means until the experiment ends.
+    pub window: Option<Span>,
+    /// Upper limit of a unit's total.
+    pub cap: Option<Value>,
+    /// Lower limit of a unit's total.
+    pub floor: Option<Value>,
+    /// What was known before the exposure.
+    pub covariate: Option<Covariate>,
+    /// Which way is better.
+    pub direction: Direction,
+    /// Which units are in n.
+    pub maturity: Maturity,
+}
+
+/// What is computed, from which events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MetricKind {
+    /// 1 when there is at least one event, else 0.
+    Conversion(EventMatch),
+    /// Number of events.
+    Count(EventMatch),
+    /// Sum of the events' values; an event without value adds nothing.
+    Sum(EventMatch),
+    /// Sum over units of the numerator by sum over units of the denominator; each is a sum of values where
+    /// its [`RatioPart::sum`] is set, else a count.
+    Ratio {
+        /// Above.
+        numerator: RatioPart,
+        /// Below.
+        denominator: RatioPart,
+    },
+    /// 1 when there is an event in `[first + from, first + to)`.
+    Retention {
+        /// Which events.
+        event: EventMatch,
+        /// Start, from the first exposure.
+        from: Span,
+        /// End, from the first exposure.
+        to: Span,
+    },
+    /// A quantile of the units' sums.
+    Quantile {
+        /// Which events.
+        event: EventMatch,
+        /// In millionths.
+        quantile: u32,
+    },
+}
+
+/// One side of a ratio.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RatioPart {
+    /// Which events.
+    pub event: EventMatch,
+    /// Whether the values are summed (`value: sum`) rather than the events counted (the default).
+    pub sum: bool,
+}
+
+/// Which events a metric wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventMatch {
+    /// The `event_name`.
+    pub name: String,
+    /// Attributes of the conversion that must equal these texts; sorted by attribute.
+    pub filter: Vec<(String, String)>,
+}
+
+/// What was known about a unit before its exposure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Covariate {
+    /// A numeric attribute of the first exposure; 0 when absent.
+    Attribute(String),
+    /// The same kind of total over events in `[first - before, first)`.
+    Event {
+        /// Which events.
+        event: EventMatch,
+        /// How far back.
+        before: Span,
+    },
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    Increase,
+    /// Less is better.
+    Decrease,
+}
+
+/// Which units are in a metric's n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maturity {
+    /// All exposed units, with their values so far.
+    Open,
+    /// Only units whose window has passed.
+    Matured,
+}
+
+/// A namespace of 1,000,000 slots whose experiments exclude each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// At most 64 of `[a-z0-9._-]`.
+    pub id: String,
+    /// The unit type.
+    pub unit: String,
+    /// Of the slot hash; the id when absent.
+    pub salt: Option<String>,
+}
+
+/// Units that enter no experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Holdout {
+    /// At most 64 of `[a-z0-9._-]`.
+    pub id: String,
+    /// The unit type.
+    pub unit: String,
+    /// In millionths.
+    pub share: u32,
+    /// Of the holdout hash; the id when absent.
+    pub salt: Option<String>,
+}
+
+/// A flag without statistics. Evaluated by the edge; parsed and validated with everything else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flag {
+    /// At most 64 of `[a-z0-9._-]`.
+    pub id: String,
+    /// Type of every variant's value.
+    pub kind: FlagKind,
+    /// A disabled flag answers the default.
+    pub enabled: bool,
+    /// Name and value, in the order written.
+    pub variants: Vec<(String, serde_json::Value)>,
+    /// Name of the variant served when no rule decides.
+    pub default: String,
+    /// Tried in order.
+    pub rules: Vec<FlagRule>,
+    /// Of the rollout hash; the id when absent.
+    pub salt: Option<String>,
+    /// The unit type of rollouts.
+    pub unit: String,
+}
+
+/// Type of a flag's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagKind {
+    /// true or false.
+    Boolean,
+    /// Text.
+    String,
+    /// A number.
+    Number,
+    /// A JSON object.
+    Object,
+}
+
+/// One rule of a flag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagRule {
+    /// For people and audits.
+    pub name: String,
+    /// JSONLogic; absent means everybody.
+    pub condition: Option<serde_json::Value>,
+    /// What is served.
+    pub outcome: FlagOutcome,
+}
+
+/// What a rule serves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FlagOutcome {
+    /// One variant.
+    Serve(String),
+    /// Variants by share, in millionths, adding up to 1,000,000.
+    Rollout(Vec<(String, u32)>),
+}

@@ -1,0 +1,1 @@
+//! Poll, decode, apply, flush to ClickHouse, snapshot.

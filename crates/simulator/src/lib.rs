@@ -1,0 +1,1 @@
+//! A seeded world with known truth, faults and checkers.
