@@ -1,0 +1,327 @@
+//! Definitions from YAML: one document, one definition; every problem is reported, not only the first.
+
+use crate::parse_flag::{flag, holdout, layer};
+use crate::parse_metric::{METRIC_KEYS, metric};
+use crate::problem::{Problem, nearest};
+use crate::read::{Check, Map};
+use crate::yaml::{Node, Place, documents};
+use crate::{
+    Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse, Role, Segment,
+    Status, Variant, validate,
+};
+use std::collections::BTreeMap;
+
+/// A file of definitions.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its name in messages.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// Where a definition was written, for problems that show only when everything was read.
+pub(crate) type Places = BTreeMap<(&'static str, String), (String, Place)>;
+
+/// Most documents in one set.
+const DOCUMENTS_MAX: usize = 10_000;
+pub(crate) const VARIANTS_MAX: usize = 32;
+pub(crate) const METRICS_MAX: usize = 64;
+pub(crate) const SEGMENTS_MAX: usize = 8;
+pub(crate) const SEGMENT_VALUES_MAX: usize = 64;
+
+/// Reads and validates a set of definitions.
+pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
+    let mut set = Set::default();
+    for source in sources {
+        let mut check = Check { file: source.name, problems: Vec::new() };
+        match documents(source.name, source.text) {
+            Ok(nodes) => nodes.iter().for_each(|node| set.document(&mut check, node)),
+            Err(problem) => check.problems.push(problem),
+        }
+        set.problems.append(&mut check.problems);
+    }
+    if set.places.len() > DOCUMENTS_MAX {
+        let message = format!("{} definitions are more than the {DOCUMENTS_MAX} that one set may have", set.places.len());
+        set.problems.push(Problem::new("definitions", Place::default(), message));
+    }
+    validate::references(&set.definitions, &set.places, &mut set.problems);
+    if set.problems.is_empty() { Ok(set.definitions) } else { Err(set.problems) }
+}
+
+#[derive(Default)]
+struct Set {
+    definitions: Definitions,
+    places: Places,
+    problems: Vec<Problem>,
+}
+
+const KINDS: [&str; 5] = ["experiment", "metric", "layer", "holdout", "flag"];
+
+impl Set {
+    fn document(&mut self, check: &mut Check<'_>, node: &Node) {
+        let Some(map) = check.map(node, "a document", &[]) else { return };
+        let Some(kind) = check.required(map, "kind", "a document").and_then(|node| check.scalar(node, "kind")) else { return };
+        let Some(&kind) = KINDS.iter().find(|known| **known == kind) else {
+            let near = nearest(kind, KINDS);
+            check.complain(map.place_of("kind"), format!("kind '{kind}' is none of {}{near}", KINDS.join(", ")));
+            return;
+        };
+        let place = map.place_of("id");
+        let id = match kind {
+            "experiment" => experiment(check, node).map(|(experiment, metrics)| {
+                for (metric, place) in metrics {
+                    let id = metric.id.clone();
+                    if self.is_new(check, "metric", &id, place) {
+                        self.definitions.metrics.insert(id, metric);
+                    }
+                }
+                (experiment.id.clone(), Box::new(|all: &mut Definitions| all.experiments.insert(experiment.id.clone(), experiment).is_none()) as Insert)
+            }),
+            "metric" => metric(check, node, &METRIC_KEYS)
+                .map(|metric| (metric.id.clone(), Box::new(|all: &mut Definitions| all.metrics.insert(metric.id.clone(), metric).is_none()) as Insert)),
+            "layer" => layer(check, node)
+                .map(|layer| (layer.id.clone(), Box::new(|all: &mut Definitions| all.layers.insert(layer.id.clone(), layer).is_none()) as Insert)),
+            "holdout" => holdout(check, node)
+                .map(|holdout| (holdout.id.clone(), Box::new(|all: &mut Definitions| all.holdouts.insert(holdout.id.clone(), holdout).is_none()) as Insert)),
+            _ => flag(check, node)
+                .map(|flag| (flag.id.clone(), Box::new(|all: &mut Definitions| all.flags.insert(flag.id.clone(), flag).is_none()) as Insert)),
+        };
+        if let Some((id, insert)) = id {
+            if self.is_new(check, kind, &id, place) {
+                insert(&mut self.definitions);
+            }
+        }
+    }
+
+    fn is_new(&mut self, check: &mut Check<'_>, kind: &'static str, id: &str, place: Place) -> bool {
+        // Flags and experiments are asked for by the same key, so they share their ids.
+        let rival = |kind: &'static str| self.places.get(&(kind, id.to_owned())).map(|place| (kind, place));
+        let known = match kind {
+            "experiment" | "flag" => rival("experiment").or_else(|| rival("flag")),
+            _ => rival(kind),
+        };
+        if let Some((other, (file, first))) = known {
+            check.complain(place, format!("{kind} '{id}' is defined twice; as {other} first in {file} on line {}", first.line));
+            return false;
+        }
+        self.places.insert((kind, id.to_owned()), (check.file.to_owned(), place));
+        true
+    }
+}
+
+type Insert = Box<dyn FnOnce(&mut Definitions) -> bool>;
+
+const EXPERIMENT_KEYS: [&str; 18] = [
+    "kind", "id", "title", "hypothesis", "owner", "status", "unit", "assignment", "salt", "layer", "slots", "traffic", "variants",
+    "targeting", "crossing", "metrics", "segments", "analysis",
+];
+
+fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Metric, Place)>)> {
+    let map = check.map(node, "an experiment", &EXPERIMENT_KEYS)?;
+    let id = check.id(map, "an experiment");
+    let status = [("draft", Status::Draft), ("running", Status::Running), ("paused", Status::Paused), ("stopped", Status::Stopped)];
+    let assignment = [("xp1", Assignment::Xp1), ("external", Assignment::External)];
+    let crossing = [("exclude", Crossing::Exclude), ("first", Crossing::First), ("assigned", Crossing::Assigned)];
+    let (metrics, in_place) = metric_uses(check, map);
+    let experiment = Experiment {
+        id: id.clone().unwrap_or_default(),
+        title: check.text(map, "title", 200).unwrap_or_default(),
+        hypothesis: check.text(map, "hypothesis", 2_000).unwrap_or_default(),
+        owner: check.text(map, "owner", 200).unwrap_or_default(),
+        status: check.choice(map, "status", &status).unwrap_or(Status::Draft),
+        unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()),
+        assignment: check.choice(map, "assignment", &assignment).unwrap_or(Assignment::Xp1),
+        salt: check.text(map, "salt", 64),
+        layer: layer_share(check, map),
+        variants: variants(check, map),
+        targeting: map.get("targeting").map(|node| {
+            validate::logic(check, node);
+            node.to_json()
+        }),
+        crossing: check.choice(map, "crossing", &crossing).unwrap_or(Crossing::Exclude),
+        metrics,
+        segments: segments(check, map),
+        analysis: analysis(check, map),
+    };
+    if experiment.crossing == Crossing::Assigned && experiment.assignment == Assignment::External {
+        check.complain(map.place_of("crossing"), "crossing: assigned needs assignment: xp1, because nobody else's choice is known");
+    }
+    id.map(|_| (experiment, in_place))
+}
+
+fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
+    let Some(node) = check.required(map, "variants", "an experiment") else { return Vec::new() };
+    let mut variants: Vec<Variant> = Vec::new();
+    for item in check.list(node, "variants") {
+        let Some(one) = check.map(item, "a variant", &["name", "control", "weight"]) else { continue };
+        let Some(name) = check.required_text(one, "name", 32, "a variant") else { continue };
+        if variants.iter().any(|variant| variant.name == name) {
+            check.complain(one.place_of("name"), format!("variant '{name}' stands twice"));
+        }
+        let weight = one.get("weight").map_or(Some(1_000_000), |node| check.millionths(node, "weight", true)).unwrap_or(1_000_000);
+        if weight < 0 {
+            check.complain(one.place_of("weight"), "a weight is never negative");
+        }
+        let control = check.boolean(one, "control").unwrap_or(false);
+        variants.push(Variant { name, control, weight: weight.unsigned_abs() });
+    }
+    if !(2..=VARIANTS_MAX).contains(&variants.len()) {
+        check.complain(node.place, format!("{} variants; 2 to {VARIANTS_MAX} are allowed", variants.len()));
+    }
+    let controls = variants.iter().filter(|variant| variant.control).count();
+    if controls != 1 {
+        check.complain(node.place, format!("{controls} variants have 'control: true'; exactly one must"));
+    }
+    if !variants.is_empty() && variants.iter().all(|variant| variant.weight == 0) {
+        check.complain(node.place, "all weights are 0; nobody would get a variant");
+    }
+    variants
+}
+
+fn layer_share(check: &mut Check<'_>, map: Map<'_>) -> Option<LayerShare> {
+    let slots = map.get("slots").map(|node| slots(check, node));
+    let traffic = map.get("traffic").and_then(|node| check.millionths(node, "traffic", true));
+    if traffic.is_some_and(|share| !(1..=1_000_000).contains(&share)) {
+        check.complain(map.place_of("traffic"), "traffic must be above 0 and at most 100%");
+    }
+    let Some(layer) = check.text(map, "layer", 64) else {
+        for key in ["slots", "traffic"] {
+            if map.get(key).is_some() {
+                check.complain(map.place_of(key), format!("'{key}' needs a 'layer'"));
+            }
+        }
+        return None;
+    };
+    if slots.is_some() && traffic.is_some() {
+        check.complain(map.place_of("traffic"), "write either 'slots' or 'traffic', not both");
+    }
+    Some(LayerShare { layer, slots, traffic: traffic.map(|share| share.clamp(0, 1_000_000) as u32) })
+}
+
+fn slots(check: &mut Check<'_>, node: &Node) -> Vec<(u32, u32)> {
+    let mut slots = Vec::new();
+    for item in check.list(node, "slots") {
+        let bounds: Vec<Option<u32>> = check
+            .list(item, "a range of slots")
+            .iter()
+            .map(|bound| check.scalar(bound, "a slot").and_then(|text| text.parse().ok()))
+            .collect();
+        match bounds.as_slice() {
+            [Some(start), Some(end)] if start < end && *end <= 1_000_000 => slots.push((*start, *end)),
+            _ => check.complain(item.place, "a range of slots is [start, end) with start < end, from 0 to 1000000"),
+        }
+    }
+    slots.sort_unstable();
+    if slots.windows(2).any(|pair| pair[1].0 < pair[0].1) {
+        check.complain(node.place, "ranges of slots overlap each other");
+    }
+    slots
+}
+
+fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> (Vec<MetricUse>, Vec<(Metric, Place)>) {
+    let (mut uses, mut in_place): (Vec<MetricUse>, Vec<(Metric, Place)>) = Default::default();
+    let Some(node) = map.get("metrics") else { return (uses, in_place) };
+    const USE: [&str; 5] = ["metric", "role", "minimum_effect", "margin", "action"];
+    for item in check.list(node, "metrics") {
+        let Some(any) = check.map(item, "a metric of an experiment", &[]) else { continue };
+        let id = if any.get("metric").is_some() {
+            let Some(one) = check.map(item, "a metric of an experiment", &USE) else { continue };
+            check.text(one, "metric", 64)
+        } else {
+            let known: Vec<&str> = METRIC_KEYS.iter().filter(|key| **key != "kind").chain(&USE[1..]).copied().collect();
+            metric(check, item, &known).map(|metric| {
+                let id = metric.id.clone();
+                in_place.push((metric, any.place_of("id")));
+                id
+            })
+        };
+        let Some(metric) = id else { continue };
+        if uses.iter().any(|known| known.metric == metric) {
+            check.complain(item.place, format!("metric '{metric}' stands twice"));
+        }
+        let role = [("primary", Role::Primary), ("secondary", Role::Secondary), ("guardrail", Role::Guardrail)];
+        let action = [("alert", GuardrailAction::Alert), ("pause", GuardrailAction::Pause), ("stop", GuardrailAction::Stop)];
+        let used = MetricUse {
+            metric,
+            role: check.choice(any, "role", &role).unwrap_or(Role::Secondary),
+            minimum_effect: any.get("minimum_effect").and_then(|node| check.millionths(node, "minimum_effect", true)),
+            margin: any.get("margin").and_then(|node| check.millionths(node, "margin", true)),
+            action: check.choice(any, "action", &action),
+        };
+        if used.role != Role::Guardrail {
+            for key in ["margin", "action"].into_iter().filter(|key| any.get(key).is_some()) {
+                check.complain(any.place_of(key), format!("'{key}' is for guardrails; write role: guardrail, or leave it out"));
+            }
+        }
+        if used.margin.is_some_and(|margin| margin <= 0) || used.minimum_effect.is_some_and(|effect| effect <= 0) {
+            check.complain(item.place, "margin and minimum_effect must be above 0");
+        }
+        uses.push(used);
+    }
+    if uses.len() > METRICS_MAX {
+        check.complain(node.place, format!("{} metrics; at most {METRICS_MAX} are allowed", uses.len()));
+    }
+    (uses, in_place)
+}
+
+fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
+    let Some(node) = map.get("segments") else { return Vec::new() };
+    let mut segments: Vec<Segment> = Vec::new();
+    for item in check.list(node, "segments") {
+        let segment = match &item.content {
+            crate::yaml::Content::Scalar { text, .. } => Segment { attribute: text.clone(), values: None },
+            _ => {
+                let Some(one) = check.map(item, "a segment", &["attribute", "values"]) else { continue };
+                let Some(attribute) = check.required_text(one, "attribute", 64, "a segment") else { continue };
+                let values = match one.get("values").map(|node| (node, &node.content)) {
+                    None => None,
+                    Some((_, crate::yaml::Content::Scalar { text, .. })) if text == "auto" => None,
+                    Some((node, _)) => {
+                        let listed = check.list(node, "values (or auto)");
+                        Some(listed.iter().filter_map(|value| check.scalar(value, "a value").map(str::to_owned)).collect())
+                    }
+                };
+                Segment { attribute, values }
+            }
+        };
+        let listed = segment.values.as_deref().unwrap_or_default();
+        if listed.len() > SEGMENT_VALUES_MAX {
+            check.complain(item.place, format!("{} values; at most {SEGMENT_VALUES_MAX} are allowed", listed.len()));
+        }
+        if (1..listed.len()).any(|at| listed[..at].contains(&listed[at])) || listed.iter().any(|value| value == "other") {
+            check.complain(item.place, "values must differ from each other and from 'other', which stands for all that are not listed");
+        }
+        if segments.iter().any(|known| known.attribute == segment.attribute) {
+            check.complain(item.place, format!("segment '{}' stands twice", segment.attribute));
+        }
+        segments.push(segment);
+    }
+    if segments.len() > SEGMENTS_MAX {
+        check.complain(node.place, format!("{} segments; at most {SEGMENTS_MAX} are allowed", segments.len()));
+    }
+    segments
+}
+
+fn analysis(check: &mut Check<'_>, map: Map<'_>) -> Analysis {
+    // N* of 10,000 is the published choice for experiments without a plan.
+    let usual = Analysis { method: Method::AlwaysValid, alpha: 50_000, planned_units: 10_000 };
+    let Some(one) = map.get("analysis").and_then(|node| check.map(node, "analysis", &["method", "alpha", "planned_units"])) else {
+        return usual;
+    };
+    let methods = [
+        ("always_valid", Method::AlwaysValid),
+        ("fixed_horizon", Method::FixedHorizon),
+        ("group_sequential", Method::GroupSequential),
+        ("bayesian", Method::Bayesian),
+    ];
+    let alpha = one.get("alpha").and_then(|node| check.millionths(node, "alpha", false)).unwrap_or(50_000);
+    if !(1..=500_000).contains(&alpha) {
+        check.complain(one.place_of("alpha"), "alpha must be above 0 and at most 0.5");
+    }
+    Analysis {
+        method: check.choice(one, "method", &methods).unwrap_or(usual.method),
+        alpha: alpha.clamp(1, 500_000) as u32,
+        planned_units: check.whole(one, "planned_units", 1, 1_000_000_000_000).unwrap_or(usual.planned_units),
+    }
+}

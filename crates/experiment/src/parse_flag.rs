@@ -1,0 +1,123 @@
+//! Flags, layers and holdouts from YAML.
+
+use crate::read::{Check, Map};
+use crate::yaml::Node;
+use crate::{Flag, FlagKind, FlagOutcome, FlagRule, Holdout, Layer, validate};
+
+pub(crate) fn layer(check: &mut Check<'_>, node: &Node) -> Option<Layer> {
+    let map = check.map(node, "a layer", &["kind", "id", "unit", "salt", "title", "owner"])?;
+    let id = check.id(map, "a layer")?;
+    Some(Layer { id, unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()), salt: check.text(map, "salt", 64) })
+}
+
+pub(crate) fn holdout(check: &mut Check<'_>, node: &Node) -> Option<Holdout> {
+    let map = check.map(node, "a holdout", &["kind", "id", "unit", "share", "salt", "title", "owner"])?;
+    let id = check.id(map, "a holdout")?;
+    let share = check.required(map, "share", "a holdout").and_then(|node| check.millionths(node, "share", true))?;
+    if !(1..1_000_000).contains(&share) {
+        check.complain(map.place_of("share"), "share must lie between 0 and 100%");
+    }
+    let unit = check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned());
+    Some(Holdout { id, unit, share: share.clamp(0, 1_000_000) as u32, salt: check.text(map, "salt", 64) })
+}
+
+const FLAG_KEYS: [&str; 12] =
+    ["kind", "id", "type", "enabled", "variants", "default", "rules", "salt", "unit", "title", "owner", "description"];
+
+pub(crate) fn flag(check: &mut Check<'_>, node: &Node) -> Option<Flag> {
+    let map = check.map(node, "a flag", &FLAG_KEYS)?;
+    let id = check.id(map, "a flag");
+    let kinds = [
+        ("boolean", FlagKind::Boolean),
+        ("string", FlagKind::String),
+        ("number", FlagKind::Number),
+        ("object", FlagKind::Object),
+    ];
+    check.required(map, "type", "a flag");
+    let kind = check.choice(map, "type", &kinds);
+    let variants = variants(check, map, kind);
+    let default = check.required_text(map, "default", 32, "a flag");
+    if let Some(default) = default.as_deref().filter(|default| !variants.iter().any(|(name, _)| name == default)) {
+        check.complain(map.place_of("default"), format!("default '{default}' is no variant of this flag"));
+    }
+    let rules = map.get("rules").map(|node| check.list(node, "rules").iter().filter_map(|rule| flag_rule(check, rule, &variants)).collect());
+    Some(Flag {
+        id: id?,
+        kind: kind?,
+        enabled: check.boolean(map, "enabled").unwrap_or(true),
+        variants,
+        default: default?,
+        rules: rules.unwrap_or_default(),
+        salt: check.text(map, "salt", 64),
+        unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()),
+    })
+}
+
+fn variants(check: &mut Check<'_>, map: Map<'_>, kind: Option<FlagKind>) -> Vec<(String, serde_json::Value)> {
+    let Some(node) = check.required(map, "variants", "a flag") else { return Vec::new() };
+    let Some(entries) = check.map(node, "variants", &[]) else { return Vec::new() };
+    let mut variants = Vec::new();
+    for (key, node) in entries.entries() {
+        let value = node.to_json();
+        let fits = match kind {
+            Some(FlagKind::Boolean) => value.is_boolean(),
+            Some(FlagKind::String) => value.is_string(),
+            Some(FlagKind::Number) => value.is_number(),
+            Some(FlagKind::Object) => value.is_object(),
+            None => true,
+        };
+        if !fits {
+            check.complain(node.place, format!("variant '{}' has a value of another type than the flag", key.name));
+        }
+        if key.name.is_empty() || key.name.len() > 32 {
+            check.complain(key.place, "the name of a variant has 1 to 32 bytes");
+        }
+        variants.push((key.name.clone(), value));
+    }
+    if variants.is_empty() {
+        check.complain(node.place, "a flag needs at least one variant");
+    }
+    variants
+}
+
+fn flag_rule(check: &mut Check<'_>, node: &Node, variants: &[(String, serde_json::Value)]) -> Option<FlagRule> {
+    let map = check.map(node, "a rule", &["name", "if", "serve", "rollout"])?;
+    let exists = |name: &str| variants.iter().any(|(known, _)| known == name);
+    let outcome = match (map.get("serve"), map.get("rollout")) {
+        (Some(serve), None) => {
+            let name = check.scalar(serve, "serve")?;
+            if !exists(name) {
+                check.complain(serve.place, format!("'{name}' is no variant of this flag"));
+            }
+            FlagOutcome::Serve(name.to_owned())
+        }
+        (None, Some(rollout)) => {
+            let entries = check.map(rollout, "rollout", &[])?;
+            let mut shares = Vec::new();
+            for (key, node) in entries.entries() {
+                if !exists(&key.name) {
+                    check.complain(key.place, format!("'{}' is no variant of this flag", key.name));
+                }
+                let share = check.millionths(node, "a share", true)?;
+                if !(0..=1_000_000).contains(&share) {
+                    check.complain(node.place, "a share lies between 0 and 100%");
+                }
+                shares.push((key.name.clone(), share.clamp(0, 1_000_000) as u32));
+            }
+            let sum: u64 = shares.iter().map(|(_, share)| u64::from(*share)).sum();
+            if sum != 1_000_000 {
+                check.complain(rollout.place, format!("the shares add up to {}%, not 100%", sum as f64 / 10_000.0));
+            }
+            FlagOutcome::Rollout(shares)
+        }
+        _ => {
+            check.complain(map.place, "a rule needs either 'serve' or 'rollout'");
+            return None;
+        }
+    };
+    let condition = map.get("if").map(|node| {
+        validate::logic(check, node);
+        node.to_json()
+    });
+    Some(FlagRule { name: check.text(map, "name", 64).unwrap_or_default(), condition, outcome })
+}
