@@ -1,0 +1,339 @@
+//! Who counts where: first exposures, the conversions after them, crossings and retractions, each an exact change of the sums.
+//!
+//! The rules are functions of the set of (record, log time): a unit's first exposure is the least (time, event time, variant, id), and a
+//! conversion counts when `first <= c < first + window`, whatever came first.
+
+use crate::cell::Contribution;
+use crate::slot::{Slot, SlotIndex};
+use crate::units::{BOT, Conversion, Kept, Open, Retracted, SubTable, Tie, UnitAt, Units, is_kept};
+use assay_experiment::{Crossing, Event, Span, Timestamp};
+
+/// Units, experiments, and the clock they are judged by.
+pub(crate) struct Attribution {
+    pub units: Units,
+    pub slots: Vec<Slot>,
+    /// A: an exposure counts from its own time, but at most this much before log time.
+    pub slack: Span,
+}
+
+/// An exposure whose names are resolved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub slot: SlotIndex,
+    pub variant: u8,
+    /// The hash's variant, where a crossed unit is to count there.
+    pub assigned: Option<u8>,
+    pub event: &'a Event<'a>,
+}
+
+/// A bound of one unit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// Conversions and retractions of one unit that may wait at a time.
+const WAITING_MAX: usize = 4_096;
+/// Events of one unit that count.
+const EVENTS_MAX: u32 = 1 << 20;
+/// Running totals stay below this, so that everything that waits can still be added without overflow.
+const TOTAL_MAX: i64 = 4_000_000_000_000_000_000;
+
+impl Attribution {
+    /// Whether one more event of this unit may be accepted. Asked before anything is changed, so that a rejection leaves no trace.
+    pub fn has_room(&mut self, unit: u128, conversion: Option<Conversion>, now: Timestamp) -> Result<(), TooMany> {
+        let table = self.units.table(unit);
+        let Some(at) = table.find(unit) else { return Ok(()) };
+        if table.events(at) >= EVENTS_MAX {
+            return Err(TooMany);
+        }
+        if table.open(at).is_some_and(|open| open.kept.len().max(open.retracted.len()) >= WAITING_MAX) {
+            table.prune(at, now, self.slack);
+            if table.open(at).is_some_and(|open| open.kept.len().max(open.retracted.len()) >= WAITING_MAX) {
+                return Err(TooMany);
+            }
+        }
+        let Some(conversion) = conversion else { return Ok(()) };
+        let full = table.enrolments(at).any(|enrolment| {
+            let cells = table.cells(enrolment);
+            let slot = &self.slots[usize::from(table.enrolment(enrolment).slot)];
+            slot.changes(table.enrolment(enrolment).first, conversion)
+                .any(|(_, column, amount)| cells.get(column).is_some_and(|cell| cell.saturating_add(amount).abs() > TOTAL_MAX))
+        });
+        if full { Err(TooMany) } else { Ok(()) }
+    }
+
+    /// A unit was exposed. Returns by how many the number of attributed conversions changed.
+    pub fn expose(&mut self, unit: u128, seen: Seen<'_>, now: Timestamp) -> i64 {
+        let slack = self.slack;
+        let time = seen.event.time.max(now - slack);
+        let slot = &mut self.slots[usize::from(seen.slot)];
+        slot.tallies.exposures += 1;
+        if !slot.covers(time) {
+            slot.tallies.outside += 1;
+            return 0;
+        }
+        let table = self.units.table(unit);
+        let at = table.find_or_add(unit);
+        if table.out(at) != 0 {
+            return 0;
+        }
+        let existing = table.enrolments(at).find(|&enrolment| table.enrolment(enrolment).slot == seen.slot);
+        let tie = Tie { slot: seen.slot, time: seen.event.time, variant: seen.variant, id: seen.event.id };
+        match existing {
+            None => {
+                table.count_event(at);
+                let enrolment = table.enrol(at, seen.slot, seen.variant, time, slot.width());
+                table.enrolment_mut(enrolment).segments = slot.segments(seen.event);
+                slot.set_covariates(seen.event, table.cells_mut(enrolment));
+                if now <= time + slack {
+                    table.open_or_add(at).ties.push(tie);
+                }
+                recount(slot, table, at, enrolment);
+                slot.tallies.entered[usize::from(seen.variant)] += 1;
+                enter(slot, table, enrolment);
+            }
+            Some(enrolment) => {
+                let first = table.enrolment(enrolment).first;
+                let known = table.open(at).and_then(|open| open.ties.iter().find(|tie| tie.slot == seen.slot).copied());
+                let name = |variant: u8| slot.experiment.variants[usize::from(variant)].name.as_str();
+                let rank = |time: Timestamp, tie: &Tie| (time, tie.time, name(tie.variant).to_owned(), tie.id);
+                // Without a tie the first exposure is older than any new one can be.
+                let moves = time < first
+                    || (time == first && known.is_some_and(|known| rank(time, &tie) < rank(first, &known)));
+                let crosses = table.enrolment(enrolment).seen & 1 << seen.variant == 0;
+                if !moves && !crosses {
+                    return 0;
+                }
+                table.count_event(at);
+                leave(slot, table, enrolment);
+                let before = table.enrolment(enrolment).seen;
+                table.enrolment_mut(enrolment).seen |= 1 << seen.variant;
+                let seen_now = table.enrolment(enrolment).seen;
+                slot.tallies.crossed += i64::from(before.count_ones() == 1 && seen_now.count_ones() > 1);
+                slot.tallies.entered[usize::from(table.enrolment(enrolment).variant)] -= 1;
+                if moves {
+                    let segments = slot.segments(seen.event);
+                    let it = table.enrolment_mut(enrolment);
+                    (it.first, it.segments, it.variant) = (time, segments, seen.variant);
+                    let open = table.open_or_add(at);
+                    open.ties.retain(|tie| tie.slot != seen.slot);
+                    open.ties.push(tie);
+                    table.cells_mut(enrolment).fill(0);
+                    slot.set_covariates(seen.event, table.cells_mut(enrolment));
+                    recount(slot, table, at, enrolment);
+                }
+                if seen_now.count_ones() > 1 && slot.experiment.crossing == Crossing::Assigned {
+                    if let Some(assigned) = seen.assigned {
+                        table.enrolment_mut(enrolment).variant = assigned;
+                    }
+                }
+                slot.tallies.entered[usize::from(table.enrolment(enrolment).variant)] += 1;
+                enter(slot, table, enrolment);
+            }
+        }
+        reattribute(&self.slots, table, at)
+    }
+
+    /// A conversion was accepted. Returns whether some metric counts it now, and whether its unit is out.
+    pub fn convert(&mut self, unit: u128, key: u128, core: u32, conversion: Conversion, wanted: bool, now: Timestamp) -> Converted {
+        let table = self.units.table(unit);
+        let found = table.find(unit);
+        if found.is_none() && !wanted {
+            return Converted::Unattributed { void: false };
+        }
+        let at = table.find_or_add(unit);
+        if table.out(at) != 0 {
+            return Converted::Excluded;
+        }
+        let waits = |same: &dyn Fn(&Retracted) -> bool| table.open(at).is_some_and(|open| open.retracted.iter().any(same));
+        if waits(&|retracted| retracted.key == key && retracted.core == core) {
+            return Converted::Retracted;
+        }
+        let void = waits(&|retracted| retracted.key == key);
+        if !wanted {
+            return Converted::Unattributed { void };
+        }
+        let attributed = add(&mut self.slots, table, at, conversion, 1);
+        if attributed {
+            table.count_event(at);
+        }
+        if is_kept(conversion.time, table.last_first(at), now, self.slack) {
+            table.open_or_add(at).kept.push(Kept { key, conversion, attributed });
+        }
+        if attributed { Converted::Attributed { void } } else { Converted::Unattributed { void } }
+    }
+
+    /// A valid retraction of a conversion. `target` says how the conversion was counted, if it came already and says the same.
+    pub fn retract(&mut self, unit: u128, retracted: Retracted, target: Target, now: Timestamp) -> RetractionOutcome {
+        let slack = self.slack;
+        let table = self.units.table(unit);
+        let at = table.find_or_add(unit);
+        if table.out(at) != 0 {
+            return RetractionOutcome::Nothing;
+        }
+        table.prune(at, now, slack);
+        let open = table.open_or_add(at);
+        if open.retracted.iter().any(|known| known.key == retracted.key && known.core == retracted.core) {
+            return RetractionOutcome::Nothing;
+        }
+        open.retracted.push(retracted);
+        let Target::Counted(conversion) = target else {
+            return RetractionOutcome::Waits;
+        };
+        open.kept.retain(|kept| kept.key != retracted.key);
+        let Some(conversion) = conversion else { return RetractionOutcome::Removed { attributed: false } };
+        let attributed = add(&mut self.slots, table, at, conversion, -1);
+        RetractionOutcome::Removed { attributed }
+    }
+
+    /// A unit leaves all results for good. The first call changes sums, later ones nothing.
+    pub fn exclude(&mut self, unit: u128, why: u32) {
+        let table = self.units.table(unit);
+        let at = table.find_or_add(unit);
+        if table.out(at) == 0 {
+            let enrolments: Vec<usize> = table.enrolments(at).collect();
+            for enrolment in enrolments {
+                let slot = &mut self.slots[usize::from(table.enrolment(enrolment).slot)];
+                leave(slot, table, enrolment);
+                slot.tallies.entered[usize::from(table.enrolment(enrolment).variant)] -= 1;
+                slot.tallies.crossed -= i64::from(table.enrolment(enrolment).seen.count_ones() > 1);
+            }
+            table.close(at);
+        }
+        table.set_out(at, why);
+    }
+
+    /// Whether the unit was exposed to experiments, but not to the one that a conversion names.
+    pub fn contradicts(&mut self, unit: u128, named: &str) -> bool {
+        let table = self.units.table(unit);
+        let Some(at) = table.find(unit) else { return false };
+        let mut ids = table
+            .enrolments(at)
+            .map(|enrolment| self.slots[usize::from(table.enrolment(enrolment).slot)].experiment.id.as_str())
+            .peekable();
+        ids.peek().is_some() && !ids.any(|id| id == named)
+    }
+
+    /// Whether the unit asked to be forgotten.
+    pub fn is_erased(&mut self, unit: u128) -> bool {
+        let table = self.units.table(unit);
+        table.find(unit).is_some_and(|at| table.out(at) & !BOT != 0)
+    }
+}
+
+/// What became of an accepted conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Converted {
+    /// Some metric counts it. `void`: a retraction was waiting for it, but said something else.
+    Attributed { void: bool },
+    /// No metric counts it now.
+    Unattributed { void: bool },
+    /// It was taken back before it came.
+    Retracted,
+    /// Its unit is out.
+    Excluded,
+}
+
+/// What is known of a retraction's target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// It has not come yet.
+    Unknown,
+    /// It was accepted; `None` where no metric wanted it.
+    Counted(Option<Conversion>),
+}
+
+/// What a retraction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetractionOutcome {
+    Nothing,
+    Waits,
+    Removed { attributed: bool },
+}
+
+/// Adds (or takes back, with `sign` -1) a conversion wherever it counts. Returns whether it counts anywhere.
+fn add(slots: &mut [Slot], table: &mut SubTable, unit: UnitAt, conversion: Conversion, sign: i64) -> bool {
+    let mut attributed = false;
+    let mut next = table.first_enrolment(unit);
+    while let Some(enrolment) = next {
+        next = table.next_enrolment(enrolment);
+        let it = *table.enrolment(enrolment);
+        let slot = &mut slots[usize::from(it.slot)];
+        let (counts, place) = (slot.counts(it.seen), slot.place(&it));
+        for want in 0..slot.wants() {
+            let Some((metric, column, amount)) = slot.change(want, it.first, conversion) else { continue };
+            if column >= table.cells(enrolment).len() {
+                continue;
+            }
+            attributed = true;
+            let before = slot.contribution(metric, it.first, table.cells(enrolment));
+            table.cells_mut(enrolment)[column] += sign * amount;
+            let after = slot.contribution(metric, it.first, table.cells(enrolment));
+            if let (Some(before), Some(after), true) = (before, after, counts && before != after) {
+                slot.totals.change(&place, metric, before, after);
+            }
+        }
+    }
+    attributed
+}
+
+/// Fills the running totals of an enrolment that counts nowhere yet from the conversions that are kept.
+fn recount(slot: &Slot, table: &mut SubTable, unit: UnitAt, enrolment: usize) {
+    let first = table.enrolment(enrolment).first;
+    let kept = table.open(unit).map(|open| open.kept.len()).unwrap_or_default();
+    for at in 0..kept {
+        let conversion = table.open(unit).expect("it has kept conversions").kept[at].conversion;
+        for (_, column, amount) in slot.changes(first, conversion) {
+            if let Some(cell) = table.cells_mut(enrolment).get_mut(column) {
+                *cell += amount;
+            }
+        }
+    }
+}
+
+/// Finds out anew which of the kept conversions count somewhere; returns by how many their number changed.
+fn reattribute(slots: &[Slot], table: &mut SubTable, unit: UnitAt) -> i64 {
+    if table.open(unit).is_none_or(|open| open.kept.is_empty()) {
+        return 0;
+    }
+    let enrolments: Vec<(u16, Timestamp, usize)> = table
+        .enrolments(unit)
+        .map(|at| (table.enrolment(at).slot, table.enrolment(at).first, table.cells(at).len()))
+        .collect();
+    let Some(Open { kept, .. }) = table.open_mut(unit) else { return 0 };
+    let mut changed = 0;
+    for kept in kept {
+        let attributed = enrolments.iter().any(|&(slot, first, width)| {
+            slots[usize::from(slot)].changes(first, kept.conversion).any(|(_, column, _)| column < width)
+        });
+        changed += i64::from(attributed) - i64::from(kept.attributed);
+        kept.attributed = attributed;
+    }
+    changed
+}
+
+/// Adds a whole unit to the sums, unless it is out.
+fn enter(slot: &mut Slot, table: &SubTable, enrolment: usize) {
+    each_metric(slot, table, enrolment, 1);
+}
+
+/// Takes a whole unit out of the sums, unless it is out already.
+fn leave(slot: &mut Slot, table: &SubTable, enrolment: usize) {
+    each_metric(slot, table, enrolment, -1);
+}
+
+fn each_metric(slot: &mut Slot, table: &SubTable, enrolment: usize, sign: i64) {
+    let it = table.enrolment(enrolment);
+    if !slot.counts(it.seen) {
+        return;
+    }
+    let place = slot.place(it);
+    slot.totals.count(&place, sign);
+    for metric in 0..slot.metrics.len() {
+        let contribution: Option<Contribution> = slot.contribution(metric, it.first, table.cells(enrolment));
+        match contribution {
+            Some(contribution) if sign > 0 => slot.totals.enter(&place, metric, contribution),
+            Some(contribution) => slot.totals.leave(&place, metric, contribution),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,632 @@
+//! The fold over one partition of the log: a record in, effects out, state updated.
+//!
+//! A pure function of (log identity, base, semantics version, records): no clock, no randomness, no order but the log's.
+
+use crate::attribution::{Attribution, Converted, RetractionOutcome, Seen, Target};
+use crate::dedupe::{Dedupe, Entry, Remembered, Runs, RunsError};
+use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
+use crate::look::{Counters, ExperimentChanges, Look};
+use crate::slot::{Catalogue, Slot, SlotIndex, Tallies, WANTED};
+use crate::units::{BOT, Conversion, ERASED, Retracted, Units};
+use crate::versions::{Closed, InForce, Versions};
+use crate::windows::Windows;
+use assay_experiment::{
+    Assignment, Body, Definitions, Digest, Event, Retraction, Span, Status, Timestamp, assignment, control, digest,
+    partitioner, wire,
+};
+use std::collections::HashMap;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+
+/// The meaning of this fold. Another number means that the same log may give other results.
+pub const SEMANTICS: u32 = 1;
+
+/// Most rows of a chunk.
+const CHUNK_ROWS_MAX: u32 = 250_000;
+/// Most bytes of a chunk: of its records, and a row's fixed columns for each.
+const CHUNK_BYTES_MAX: u64 = 32 << 20;
+/// What a row weighs beside its record.
+const ROW_BYTES: u64 = 96;
+
+/// Why a partition cannot go on. The record was not applied and told no effect of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// A record came twice or out of order.
+    #[error("partition {partition} is at offset {next} and cannot apply offset {found} again; restart it from its snapshot")]
+    Repeated {
+        /// Partition.
+        partition: u32,
+        /// Next offset to be applied.
+        next: u64,
+        /// Offset that came.
+        found: u64,
+    },
+    /// The log does not start with its genesis record.
+    #[error("partition {0} does not start with a genesis record: the topic is not Assay's, or its start was removed; restore a snapshot or use a new topic")]
+    NoGenesis(u32),
+    /// The genesis record contradicts where it was found.
+    #[error("partition {partition} belongs to another log: {why}")]
+    OtherLog {
+        /// Partition.
+        partition: u32,
+        /// What differs.
+        why: String,
+    },
+    /// The log asks for a meaning that this build lacks.
+    #[error("the log needs semantics {wanted}, this build has {SEMANTICS}; use the build that has it")]
+    Semantics {
+        /// What the log asks for.
+        wanted: u32,
+    },
+    /// The remembered ids are not to be had.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+}
+
+/// The state of one partition.
+pub struct Partition {
+    pub(crate) id: u32,
+    pub(crate) genesis: control::Genesis,
+    pub(crate) start_offset: u64,
+    pub(crate) next_offset: u64,
+    pub(crate) log_time: Timestamp,
+    pub(crate) looks: Windows,
+    pub(crate) chunks: Windows,
+    pub(crate) chunk: OpenChunk,
+    pub(crate) previous_look: Option<i64>,
+    pub(crate) keyframe_hour: i64,
+    pub(crate) published_config: u64,
+    pub(crate) published_tallies: HashMap<SlotIndex, Tallies>,
+    pub(crate) versions: Versions,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) attribution: Attribution,
+    pub(crate) dedupe: Dedupe,
+    pub(crate) counters: Counters,
+    pub(crate) schemas: wire::Schemas,
+}
+
+/// What the open chunk holds so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OpenChunk {
+    pub first: Option<u64>,
+    pub rows: u32,
+    pub dead: u32,
+    pub bytes: u64,
+}
+
+/// What became of a record.
+enum Outcome {
+    Accepted,
+    Duplicate,
+    Control { row: bool },
+    Rejected(Reason, String),
+}
+
+impl Partition {
+    /// Starts at the genesis record, which must be the partition's first; give it to [`Partition::apply`] as well.
+    pub fn start(id: u32, first: &Input<'_>, runs: Box<dyn Runs>) -> Result<Self, Halt> {
+        let genesis = match control::decode(first.headers, first.payload) {
+            Ok(Some(control::Control::Genesis(genesis))) => genesis,
+            _ => return Err(Halt::NoGenesis(id)),
+        };
+        check_genesis(id, &genesis)?;
+        Ok(Partition {
+            id,
+            start_offset: first.offset,
+            next_offset: first.offset,
+            log_time: first.timestamp,
+            looks: Windows::new(Span(genesis.look_ms as i64 * 1_000)),
+            chunks: Windows::new(Span(genesis.chunk_ms as i64 * 1_000)),
+            chunk: OpenChunk::default(),
+            previous_look: None,
+            keyframe_hour: i64::MIN,
+            published_config: 0,
+            published_tallies: HashMap::new(),
+            versions: Versions::default(),
+            catalogue: Catalogue::default(),
+            attribution: Attribution {
+                units: Units::new(),
+                slots: Vec::new(),
+                slack: Span(genesis.first_exposure_slack_ms as i64 * 1_000),
+            },
+            dedupe: Dedupe::new(runs, genesis.hash_seed, horizon(&genesis)),
+            counters: Counters::default(),
+            schemas: wire::Schemas::built_in(),
+            genesis,
+        })
+    }
+
+    /// Which partition.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What the log said about itself at its start.
+    pub fn genesis(&self) -> &control::Genesis {
+        &self.genesis
+    }
+
+    /// Where the next record is expected.
+    pub fn next_offset(&self) -> u64 {
+        self.next_offset
+    }
+
+    /// M: the running maximum of the records' times.
+    pub fn log_time(&self) -> Timestamp {
+        self.log_time
+    }
+
+    /// When the open look ends: a record at or after this closes it.
+    pub fn look_ends(&self) -> Timestamp {
+        self.looks.start() + self.looks.length
+    }
+
+    /// Counts of records so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Number of the definitions in force, 0 for none.
+    pub fn config_version(&self) -> u64 {
+        self.versions.number()
+    }
+
+    /// The definitions in force.
+    pub fn definitions(&self) -> Option<&Definitions> {
+        self.versions.in_force().map(|current| current.definitions.as_ref())
+    }
+
+    /// The memory of accepted ids.
+    pub fn dedupe(&self) -> &Dedupe {
+        &self.dedupe
+    }
+
+    /// Units, enrolments, and bytes in memory, about.
+    pub fn size(&self) -> Size {
+        let (units, enrolments) = self.attribution.units.sizes();
+        Size { units, enrolments, unit_bytes: self.attribution.units.memory(), dedupe_bytes: self.dedupe.memory() }
+    }
+
+    /// Applies the next record. After an error the partition must start again from its snapshot.
+    pub fn apply(&mut self, input: &Input<'_>, effects: &mut dyn Effects) -> Result<(), Halt> {
+        if input.offset < self.next_offset {
+            return Err(Halt::Repeated { partition: self.id, next: self.next_offset, found: input.offset });
+        }
+        let control = control::decode(input.headers, input.payload);
+        if let Ok(Some(control::Control::Genesis(genesis))) = &control {
+            self.check_same_log(genesis)?;
+        }
+        let now = self.log_time.max(input.timestamp);
+        self.dedupe.advance(now)?;
+        if let Some((first, last)) = self.looks.advance(now) {
+            self.close_looks(first, last, effects);
+        }
+        let window = self.chunks.start();
+        if self.chunks.advance(now).is_some() {
+            self.close_chunk(window, effects);
+        }
+        self.log_time = now;
+        let outcome = match control {
+            Ok(Some(control)) => self.control(control),
+            Ok(None) => self.event(input, effects)?,
+            Err(problem) => Outcome::Rejected(Reason::Control, problem.to_string()),
+        };
+        self.next_offset = input.offset + 1;
+        self.account(input, outcome, effects);
+        Ok(())
+    }
+
+    fn account(&mut self, input: &Input<'_>, outcome: Outcome, effects: &mut dyn Effects) {
+        self.counters.records += 1;
+        let (mut rows, mut dead) = (0, 0);
+        match outcome {
+            Outcome::Accepted => rows = 1,
+            Outcome::Duplicate => self.counters.duplicates += 1,
+            Outcome::Control { row } => {
+                self.counters.control += 1;
+                rows = u32::from(row);
+                if row {
+                    let (kind, version) = describe(input);
+                    effects.control(&ControlFact { offset: input.offset, log_time: self.log_time, kind, version, input: *input });
+                }
+            }
+            Outcome::Rejected(reason, detail) => {
+                self.counters.rejected[reason as usize] += 1;
+                dead = 1;
+                // What an erased unit sends must not bring its id back.
+                let input = if reason == Reason::Erased { Input { key: None, payload: &[], ..*input } } else { *input };
+                effects.dead_letter(&DeadLetter { log_time: self.log_time, reason, detail, input });
+            }
+        }
+        if rows + dead > 0 {
+            self.chunk.first.get_or_insert(input.offset);
+            self.chunk.rows += rows;
+            self.chunk.dead += dead;
+            self.chunk.bytes += input.payload.len() as u64 + ROW_BYTES;
+            if self.chunk.rows + self.chunk.dead >= CHUNK_ROWS_MAX || self.chunk.bytes >= CHUNK_BYTES_MAX {
+                self.close_chunk(self.chunks.start(), effects);
+            }
+        }
+    }
+
+    fn close_chunk(&mut self, window: Timestamp, effects: &mut dyn Effects) {
+        let OpenChunk { first, rows, dead, .. } = std::mem::take(&mut self.chunk);
+        effects.chunk(Chunk { window, first: first.unwrap_or(self.next_offset), next: self.next_offset, rows, dead });
+    }
+
+    fn close_looks(&mut self, first: i64, last: i64, effects: &mut dyn Effects) {
+        let slack = self.attribution.slack;
+        self.attribution.units.compact(last as u64, self.log_time, slack);
+        let hour = ((last + 1) * self.looks.length.0).div_euclid(Span::HOUR.0);
+        let keyframe = hour > self.keyframe_hour;
+        self.keyframe_hour = hour;
+        let config = self.versions.number();
+        let changed = config != self.published_config;
+        self.published_config = config;
+        let definitions = self.versions.in_force().filter(|_| changed || keyframe).map(|current| current.bodies.clone());
+        let mut experiments = Vec::new();
+        let mut hash = crate::bytes::Bytes::default();
+        for (index, slot) in self.attribution.slots.iter_mut().enumerate() {
+            let mut blocks = slot.totals.take_changes();
+            if keyframe {
+                blocks = slot.totals.blocks().into_iter().cloned().collect();
+            }
+            hash.text(&slot.experiment.id);
+            hash.text(&slot.salt);
+            slot.tallies.write(&mut hash);
+            hash.fixed128(slot.totals.hash());
+            let published = self.published_tallies.get(&(index as SlotIndex));
+            if blocks.is_empty() && published == Some(&slot.tallies) && !keyframe && !changed {
+                continue;
+            }
+            self.published_tallies.insert(index as SlotIndex, slot.tallies.clone());
+            experiments.push(ExperimentChanges {
+                id: slot.experiment.id.clone(),
+                salt: slot.salt.clone(),
+                metrics: slot.metrics.iter().map(|metric| metric.metric.id.clone()).collect(),
+                tallies: slot.tallies.clone(),
+                blocks,
+            });
+        }
+        self.counters.write(&mut hash);
+        hash.uint(config);
+        hash.uint(self.next_offset);
+        hash.int(self.log_time.0);
+        effects.look(Look {
+            log: self.genesis.log.clone(),
+            partition: self.id,
+            semantics: SEMANTICS,
+            length: self.looks.length,
+            first,
+            last,
+            previous: self.previous_look.replace(last),
+            start_offset: self.start_offset,
+            next_offset: self.next_offset,
+            log_time: self.log_time,
+            config,
+            definitions,
+            keyframe,
+            counters: self.counters.clone(),
+            experiments,
+            hash: xxh3_128(&hash.data),
+        });
+    }
+
+    fn check_same_log(&self, genesis: &control::Genesis) -> Result<(), Halt> {
+        check_genesis(self.id, genesis)?;
+        if *genesis != self.genesis {
+            let why = format!("it started as log {} and now says {}", self.genesis.log, genesis.log);
+            return Err(Halt::OtherLog { partition: self.id, why });
+        }
+        Ok(())
+    }
+
+    fn control(&mut self, control: control::Control<'_>) -> Outcome {
+        match control {
+            control::Control::Tick => Outcome::Control { row: false },
+            control::Control::Genesis(_) => Outcome::Control { row: true },
+            control::Control::Part { version, index, count, body } => match self.versions.part(version, index, count, body) {
+                Ok(()) => Outcome::Control { row: true },
+                Err(why) => Outcome::Rejected(Reason::Control, why),
+            },
+            control::Control::Close { version, count, hash } => match self.versions.close(version, count, hash) {
+                Ok(Closed::Known) => Outcome::Control { row: true },
+                Ok(Closed::InForce(current)) => {
+                    self.adopt(&current);
+                    Outcome::Control { row: true }
+                }
+                Err(why) => Outcome::Rejected(Reason::Control, why),
+            },
+        }
+    }
+
+    /// Puts definitions in force. Those that precede the partition's first event hold from the beginning of time.
+    fn adopt(&mut self, current: &InForce) {
+        let fresh = self.counters.records == self.counters.control;
+        let live_from = if fresh { Timestamp::MIN } else { self.log_time };
+        // Events may be ahead of log time by F: those accepted before the end must stay counted.
+        let ends = self.log_time + Span(self.genesis.future_ms as i64 * 1_000 + 1);
+        if !self.catalogue.learn(&current.definitions) {
+            return;
+        }
+        for slot in &mut self.attribution.slots {
+            let kept = current.definitions.experiments.get(&slot.experiment.id);
+            if kept.and_then(|experiment| experiment.salt.as_deref()) != Some(slot.salt.as_str()) {
+                slot.set_status(Status::Stopped, ends);
+            }
+        }
+        for experiment in current.definitions.experiments.values() {
+            let salt = salt(experiment);
+            match self.slot(&experiment.id, salt) {
+                Some(index) => {
+                    let slot = &mut self.attribution.slots[usize::from(index)];
+                    slot.revise(experiment, &current.definitions, &self.catalogue, self.log_time, ends);
+                }
+                None if experiment.status != Status::Draft && self.attribution.slots.len() < usize::from(SlotIndex::MAX) => {
+                    let mut slot = Slot::new(experiment, salt, &current.definitions, &self.catalogue, live_from);
+                    slot.set_status(experiment.status, ends);
+                    self.attribution.slots.push(slot);
+                }
+                None => {}
+            }
+        }
+    }
+
+    pub(crate) fn slot(&self, id: &str, salt: &str) -> Option<SlotIndex> {
+        let found = self.attribution.slots.iter().rposition(|slot| slot.experiment.id == id && slot.salt == salt);
+        found.map(|at| at as SlotIndex)
+    }
+
+    fn event(&mut self, input: &Input<'_>, effects: &mut dyn Effects) -> Result<Outcome, Halt> {
+        let guid = input.headers.iter().find(|(name, _)| *name == wire::GUID_HEADER).map(|(_, value)| *value);
+        let event = match wire::decode(input.payload, guid, &self.schemas) {
+            Ok(event) => event,
+            Err(problem) => {
+                let reason = if problem.is_unknown_schema() { Reason::UnknownSchema } else { Reason::Malformed };
+                return Ok(Outcome::Rejected(reason, problem.to_string()));
+            }
+        };
+        let unit = unit_hash(&event, self.genesis.hash_seed);
+        if let Err((reason, detail)) = self.admit(&event, unit) {
+            return Ok(Outcome::Rejected(reason, detail));
+        }
+        let seen = match self.resolve(&event) {
+            Ok(seen) => seen,
+            Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
+        };
+        let key = id_key(event.id.0, unit);
+        let digest = digest::digest(&event);
+        if let Some(known) = self.dedupe.find(key)? {
+            if known.digest == digest {
+                return Ok(Outcome::Duplicate);
+            }
+            let detail = format!("event_id {} was accepted before with another body; the first one counts", event.id);
+            return Ok(Outcome::Rejected(Reason::Conflict, detail));
+        }
+        let conversion = self.conversion(&event);
+        if self.attribution.has_room(unit, conversion, self.log_time).is_err() {
+            let detail = format!("{} {} has more events than one unit may have", event.unit_type, event.unit_id);
+            return Ok(Outcome::Rejected(Reason::Rate, detail));
+        }
+        // Looked up before anything changes, because a failing disk must leave the state as it was.
+        let target = match &event.body {
+            Body::Retraction(Retraction::Correct { target, target_time, name, value }) => {
+                let core = Digest::of_correction(*target_time, name, *value);
+                let found = self.dedupe.find(id_key(target.0, unit))?;
+                Some((found, Retracted { key: id_key(target.0, unit), core, until: *target_time + late(&self.genesis) }))
+            }
+            _ => None,
+        };
+        let filters = conversion.map_or(0, |conversion| conversion.filters);
+        self.dedupe.insert(Entry { key, value: Remembered { digest, filters } });
+        effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event: &event });
+        self.count(&event, unit, key, digest, seen, conversion, target, effects);
+        Ok(Outcome::Accepted)
+    }
+
+    /// The rules that need no definitions: place and time.
+    fn admit(&mut self, event: &Event<'_>, unit: u128) -> Result<(), (Reason, String)> {
+        let now = self.log_time;
+        let owner = partitioner::partition_of(event.unit_id.as_bytes(), self.genesis.partitions);
+        if owner != self.id {
+            let detail = format!(
+                "unit_id '{}' belongs to partition {owner} of {}, not {}; use the murmur2 partitioner with the unit id as key",
+                event.unit_id, self.genesis.partitions, self.id
+            );
+            return Err((Reason::Misrouted, detail));
+        }
+        if self.attribution.is_erased(unit) {
+            return Err((Reason::Erased, "the unit was erased".to_owned()));
+        }
+        let (future, late) = (Span(self.genesis.future_ms as i64 * 1_000), late(&self.genesis));
+        if event.time > now + future {
+            let detail = format!("event_time is more than {} s ahead of log time; check the sender's clock", future.0 / 1_000_000);
+            return Err((Reason::Future, detail));
+        }
+        let mut oldest = event.time;
+        if let Body::Retraction(Retraction::Correct { target_time, .. }) = &event.body {
+            oldest = oldest.min(*target_time);
+        }
+        if now > oldest + late {
+            let detail = format!("event_time is more than {} s behind log time", late.0 / 1_000_000);
+            return Err((Reason::Late, detail));
+        }
+        Ok(())
+    }
+
+    /// The rules of the definitions. Resolves the names of an exposure.
+    fn resolve<'e>(&mut self, event: &'e Event<'e>) -> Result<Option<Seen<'e>>, (Reason, String)> {
+        let judging = self.versions.judging(event.config_version).map_err(|version| {
+            let detail = format!("config_version {version} has not been published here yet; send the event again later");
+            (Reason::UnknownVersion, detail)
+        })?;
+        let Body::Exposure { experiment, variant } = &event.body else { return Ok(None) };
+        let unknown = || (Reason::UnknownExperiment, format!("there is no experiment '{experiment}'"));
+        let definition = judging.and_then(|all| all.experiments.get(experiment.as_ref())).ok_or_else(unknown)?;
+        if definition.status == Status::Draft {
+            return Err((Reason::NotRunning, format!("experiment '{experiment}' is a draft; publish it as running first")));
+        }
+        if definition.unit != event.unit_type {
+            let detail = format!("experiment '{experiment}' randomises '{}', not '{}'", definition.unit, event.unit_type);
+            return Err((Reason::WrongUnitType, detail));
+        }
+        let slot = self.slot(experiment, salt(definition)).ok_or_else(unknown)?;
+        let state = &self.attribution.slots[usize::from(slot)];
+        let Some(index) = state.variant(variant) else {
+            return Err((Reason::UnknownVariant, format!("experiment '{experiment}' has no variant '{variant}'")));
+        };
+        let audited = state.experiment.assignment == Assignment::Xp1;
+        let by_hash = if audited { assignment::variant_by_hash(&state.experiment, &event.unit_type, &event.unit_id) } else { None };
+        let assigned = by_hash.map(|at| at as u8);
+        Ok(Some(Seen { slot, variant: index, assigned, event }))
+    }
+
+    fn conversion(&self, event: &Event<'_>) -> Option<Conversion> {
+        let Body::Conversion { name, value, .. } = &event.body else { return None };
+        let known = self.catalogue.name(name);
+        let filters = if known.is_some() { self.catalogue.filters(event) | WANTED } else { 0 };
+        Some(Conversion { time: event.time, value: value.map_or(0, |value| value.0), name: known.unwrap_or(u16::MAX), filters })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn count(
+        &mut self,
+        event: &Event<'_>,
+        unit: u128,
+        key: u128,
+        digest: Digest,
+        seen: Option<Seen<'_>>,
+        conversion: Option<Conversion>,
+        target: Option<(Option<Remembered>, Retracted)>,
+        effects: &mut dyn Effects,
+    ) {
+        let kind = match &event.body {
+            Body::Exposure { .. } => 0,
+            Body::Conversion { .. } => 1,
+            Body::Retraction(_) => 2,
+        };
+        self.counters.accepted[kind] += 1;
+        self.counters.originals[kind] += u64::from(event.copy == 0);
+        match &event.body {
+            Body::Exposure { .. } => {
+                let seen = seen.expect("the names of every exposure were resolved");
+                if seen.assigned.is_some_and(|assigned| assigned != seen.variant) {
+                    let sdk = event.sdk.as_deref().unwrap_or("unknown");
+                    self.attribution.slots[usize::from(seen.slot)].misbucketed(seen.variant, sdk);
+                }
+                let changed = self.attribution.expose(unit, seen, self.log_time);
+                self.counters.attributed = self.counters.attributed.saturating_add_signed(changed);
+            }
+            Body::Conversion { experiment, .. } => {
+                let conversion = conversion.expect("made from this event");
+                let wanted = conversion.filters & WANTED != 0;
+                if let Some(named) = experiment {
+                    self.counters.contradictions += u64::from(self.attribution.contradicts(unit, named));
+                }
+                match self.attribution.convert(unit, key, digest.core, conversion, wanted, self.log_time) {
+                    Converted::Attributed { void } => {
+                        self.counters.attributed += 1;
+                        self.counters.void_retractions += u64::from(void);
+                    }
+                    Converted::Unattributed { void } => self.counters.void_retractions += u64::from(void),
+                    Converted::Retracted => self.counters.retracted += 1,
+                    Converted::Excluded => self.counters.of_excluded += 1,
+                }
+            }
+            Body::Retraction(Retraction::Correct { name, value, target_time, .. }) => {
+                let (found, retracted) = target.expect("looked up for every correction");
+                if found.is_some_and(|found| found.digest.core != retracted.core) {
+                    self.counters.void_retractions += 1;
+                    return;
+                }
+                let known = self.catalogue.name(name);
+                let target = match found {
+                    None => Target::Unknown,
+                    Some(found) if found.filters & WANTED == 0 => Target::Counted(None),
+                    Some(found) => Target::Counted(known.map(|name| Conversion {
+                        time: *target_time,
+                        value: value.map_or(0, |value| value.0),
+                        name,
+                        filters: found.filters,
+                    })),
+                };
+                match self.attribution.retract(unit, retracted, target, self.log_time) {
+                    RetractionOutcome::Removed { attributed } => {
+                        self.counters.retracted += 1;
+                        self.counters.attributed -= u64::from(attributed);
+                    }
+                    RetractionOutcome::Waits | RetractionOutcome::Nothing => {}
+                }
+            }
+            Body::Retraction(Retraction::Bot) => self.attribution.exclude(unit, BOT),
+            Body::Retraction(Retraction::Erase) => {
+                self.attribution.exclude(unit, ERASED);
+                effects.erase(&event.unit_type, &event.unit_id);
+            }
+        }
+    }
+}
+
+/// How large the state is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Units known.
+    pub units: usize,
+    /// Units in experiments, one for each.
+    pub enrolments: usize,
+    /// Bytes of unit state in memory.
+    pub unit_bytes: usize,
+    /// Bytes of remembered ids in memory.
+    pub dedupe_bytes: usize,
+}
+
+/// L + F: how long an id is remembered.
+pub(crate) fn horizon(genesis: &control::Genesis) -> Span {
+    Span((genesis.late_ms + genesis.future_ms) as i64 * 1_000)
+}
+
+fn late(genesis: &control::Genesis) -> Span {
+    Span(genesis.late_ms as i64 * 1_000)
+}
+
+/// The salt of an experiment; publishing mints one where the author wrote none.
+fn salt(experiment: &assay_experiment::Experiment) -> &str {
+    experiment.salt.as_deref().unwrap_or(&experiment.id)
+}
+
+pub(crate) fn check_genesis(partition: u32, genesis: &control::Genesis) -> Result<(), Halt> {
+    if genesis.semantics != SEMANTICS {
+        return Err(Halt::Semantics { wanted: genesis.semantics });
+    }
+    if partition >= genesis.partitions {
+        let why = format!("its genesis record says that there are {} partitions", genesis.partitions);
+        return Err(Halt::OtherLog { partition, why });
+    }
+    Ok(())
+}
+
+/// `kind` and version of a control record, for its row.
+fn describe(input: &Input<'_>) -> (&'static str, Option<u64>) {
+    match control::decode(input.headers, input.payload) {
+        Ok(Some(control::Control::Part { version, .. } | control::Control::Close { version, .. })) => ("config", Some(version)),
+        Ok(Some(control::Control::Tick)) => ("tick", None),
+        _ => ("genesis", None),
+    }
+}
+
+/// Which unit, on 128 bits, seeded by the log so that nobody can choose collisions.
+fn unit_hash(event: &Event<'_>, seed: u64) -> u128 {
+    let mut framed = [0u8; 256];
+    let (kind, id) = (event.unit_type.as_bytes(), event.unit_id.as_bytes());
+    framed[0] = kind.len() as u8;
+    framed[1..=kind.len()].copy_from_slice(kind);
+    framed[1 + kind.len()..][..id.len()].copy_from_slice(id);
+    xxh3_128_with_seed(&framed[..1 + kind.len() + id.len()], seed)
+}
+
+/// The key of the duplicate memory: event id and unit.
+fn id_key(id: u128, unit: u128) -> u128 {
+    let mut framed = [0u8; 32];
+    framed[..16].copy_from_slice(&id.to_le_bytes());
+    framed[16..].copy_from_slice(&unit.to_le_bytes());
+    xxh3_128(&framed)
+}

@@ -1,0 +1,441 @@
+//! What is known of each unit: where it is enrolled, its running totals, and the conversions that may still move.
+//!
+//! 1,024 sub-tables, each growing on its own, because one table of ten million units would stall for most of a second when it doubles.
+
+use crate::bytes::{Bytes, Reader, Torn};
+use crate::totals::SegmentValues;
+use assay_experiment::{EventId, Span, Timestamp};
+use hashbrown::{HashMap, HashTable};
+
+/// A unit's membership in one phase of one experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Enrolment {
+    /// Time of the first exposure.
+    pub first: Timestamp,
+    /// Attributes of the first exposure.
+    pub segments: SegmentValues,
+    /// Start of its running totals in [`SubTable::cells`].
+    cells: u32,
+    /// How many of them.
+    width: u8,
+    /// Variant it counts for.
+    pub variant: u8,
+    /// Which experiment.
+    pub slot: u16,
+    /// One bit per variant it was seen in.
+    pub seen: u32,
+    /// Next enrolment of the unit, or [`NONE`].
+    next: u32,
+}
+
+/// A conversion that may still be attributed differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Key of the duplicate memory.
+    pub key: u128,
+    pub conversion: Conversion,
+    /// Whether some metric counts it now.
+    pub attributed: bool,
+}
+
+/// What attribution needs of a conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Conversion {
+    pub time: Timestamp,
+    /// Micro-units; 0 where the event had none.
+    pub value: i64,
+    /// Index of the name among those that metrics want.
+    pub name: u16,
+    /// Which filters it passed.
+    pub filters: u32,
+}
+
+/// A conversion that was taken back, or will be when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retracted {
+    pub key: u128,
+    pub core: u32,
+    /// From then on the target could only be late.
+    pub until: Timestamp,
+}
+
+/// Breaks ties between first exposures while they may still move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tie {
+    pub slot: u16,
+    /// Event time of the first exposure.
+    pub time: Timestamp,
+    /// The variant it named.
+    pub variant: u8,
+    pub id: EventId,
+}
+
+/// What is remembered of a unit only for a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub kept: Vec<Kept>,
+    pub retracted: Vec<Retracted>,
+    pub ties: Vec<Tie>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    hash: [u64; 2],
+    /// First enrolment, or [`NONE`].
+    head: u32,
+    /// Events counted, and in the two highest bits why the unit is out.
+    events: u32,
+}
+
+/// The unit left all results for good.
+pub(crate) const BOT: u32 = 1 << 31;
+/// The unit was erased.
+pub(crate) const ERASED: u32 = 1 << 30;
+const NONE: u32 = u32::MAX;
+const TABLES: usize = 1_024;
+
+/// All units of a partition.
+pub(crate) struct Units {
+    tables: Vec<SubTable>,
+}
+
+/// The units whose hash starts with the same ten bits.
+#[derive(Default)]
+pub(crate) struct SubTable {
+    index: HashTable<u32>,
+    units: Vec<Unit>,
+    enrolments: Vec<Enrolment>,
+    cells: Vec<i64>,
+    open: HashMap<u32, Box<Open>>,
+}
+
+/// A unit in its sub-table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnitAt(u32);
+
+impl Units {
+    pub fn new() -> Self {
+        Units { tables: (0..TABLES).map(|_| SubTable::default()).collect() }
+    }
+
+    pub fn table(&mut self, hash: u128) -> &mut SubTable {
+        &mut self.tables[(hash >> 118) as usize]
+    }
+
+    /// Units and enrolments.
+    pub fn sizes(&self) -> (usize, usize) {
+        let units = self.tables.iter().map(|table| table.units.len()).sum();
+        (units, self.tables.iter().map(|table| table.enrolments.len()).sum())
+    }
+
+    /// Bytes in memory, about.
+    pub fn memory(&self) -> usize {
+        self.tables.iter().map(SubTable::memory).sum()
+    }
+
+    /// Drops what expired in one sub-table; nothing that is read afterwards can differ, only memory is freed.
+    pub fn compact(&mut self, turn: u64, now: Timestamp, slack: Span) {
+        self.tables[turn as usize % TABLES].compact(now, slack);
+    }
+
+    /// Writes every unit, sorted by hash and without what expired.
+    pub fn write(&self, out: &mut Bytes, now: Timestamp, slack: Span) {
+        for table in &self.tables {
+            table.write(out, now, slack);
+        }
+    }
+
+    pub fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
+        let tables = (0..TABLES).map(|_| SubTable::read(from)).collect::<Result<_, _>>()?;
+        Ok(Units { tables })
+    }
+}
+
+impl SubTable {
+    pub fn find(&self, hash: u128) -> Option<UnitAt> {
+        let words = words(hash);
+        self.index.find(words[0], |&at| self.units[at as usize].hash == words).map(|&at| UnitAt(at))
+    }
+
+    pub fn find_or_add(&mut self, hash: u128) -> UnitAt {
+        self.find(hash).unwrap_or_else(|| {
+            let at = self.units.len() as u32;
+            self.units.push(Unit { hash: words(hash), head: NONE, events: 0 });
+            let units = &self.units;
+            self.index.insert_unique(words(hash)[0], at, |&other| units[other as usize].hash[0]);
+            UnitAt(at)
+        })
+    }
+
+    /// Why the unit is out: [`BOT`], [`ERASED`], both or 0.
+    pub fn out(&self, unit: UnitAt) -> u32 {
+        self.units[unit.0 as usize].events & (BOT | ERASED)
+    }
+
+    pub fn set_out(&mut self, unit: UnitAt, why: u32) {
+        self.units[unit.0 as usize].events |= why;
+    }
+
+    /// Events counted so far.
+    pub fn events(&self, unit: UnitAt) -> u32 {
+        self.units[unit.0 as usize].events & !(BOT | ERASED)
+    }
+
+    pub fn count_event(&mut self, unit: UnitAt) {
+        self.units[unit.0 as usize].events += 1;
+    }
+
+    pub fn first_enrolment(&self, unit: UnitAt) -> Option<usize> {
+        let head = self.units[unit.0 as usize].head;
+        (head != NONE).then_some(head as usize)
+    }
+
+    pub fn next_enrolment(&self, at: usize) -> Option<usize> {
+        let next = self.enrolments[at].next;
+        (next != NONE).then_some(next as usize)
+    }
+
+    /// Indexes of the unit's enrolments.
+    pub fn enrolments(&self, unit: UnitAt) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.first_enrolment(unit), |&at| self.next_enrolment(at))
+    }
+
+    pub fn enrolment(&self, at: usize) -> &Enrolment {
+        &self.enrolments[at]
+    }
+
+    pub fn enrolment_mut(&mut self, at: usize) -> &mut Enrolment {
+        &mut self.enrolments[at]
+    }
+
+    /// The running totals of an enrolment.
+    pub fn cells(&self, at: usize) -> &[i64] {
+        let enrolment = &self.enrolments[at];
+        &self.cells[enrolment.cells as usize..][..usize::from(enrolment.width)]
+    }
+
+    pub fn cells_mut(&mut self, at: usize) -> &mut [i64] {
+        let enrolment = &self.enrolments[at];
+        &mut self.cells[enrolment.cells as usize..][..usize::from(enrolment.width)]
+    }
+
+    /// Adds an enrolment with totals of zero.
+    pub fn enrol(&mut self, unit: UnitAt, slot: u16, variant: u8, first: Timestamp, width: u8) -> usize {
+        let at = self.enrolments.len();
+        let next = std::mem::replace(&mut self.units[unit.0 as usize].head, at as u32);
+        let cells = u32::try_from(self.cells.len()).expect("a sub-table holds fewer than 2^32 totals");
+        self.cells.resize(self.cells.len() + usize::from(width), 0);
+        let (segments, seen) = (SegmentValues::default(), 1 << variant);
+        self.enrolments.push(Enrolment { first, segments, cells, width, variant, slot, seen, next });
+        at
+    }
+
+    pub fn open(&self, unit: UnitAt) -> Option<&Open> {
+        self.open.get(&unit.0).map(Box::as_ref)
+    }
+
+    pub fn open_mut(&mut self, unit: UnitAt) -> Option<&mut Open> {
+        self.open.get_mut(&unit.0).map(Box::as_mut)
+    }
+
+    pub fn open_or_add(&mut self, unit: UnitAt) -> &mut Open {
+        self.open.entry(unit.0).or_default()
+    }
+
+    /// Forgets what only waits.
+    pub fn close(&mut self, unit: UnitAt) {
+        self.open.remove(&unit.0);
+    }
+
+    /// The latest first exposure of the unit: conversions before it may still be claimed as long as it may move.
+    pub fn last_first(&self, unit: UnitAt) -> Timestamp {
+        self.enrolments(unit).map(|at| self.enrolments[at].first).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// Drops what expired of one unit.
+    pub fn prune(&mut self, unit: UnitAt, now: Timestamp, slack: Span) {
+        let last_first = self.last_first(unit);
+        let firsts: Vec<(u16, Timestamp)> =
+            self.enrolments(unit).map(|at| (self.enrolments[at].slot, self.enrolments[at].first)).collect();
+        let Some(open) = self.open.get_mut(&unit.0) else { return };
+        open.kept.retain(|kept| is_kept(kept.conversion.time, last_first, now, slack));
+        open.retracted.retain(|retracted| now <= retracted.until);
+        open.ties.retain(|tie| firsts.iter().any(|&(slot, first)| slot == tie.slot && now <= first + slack));
+        if *open.as_ref() == Open::default() {
+            self.open.remove(&unit.0);
+        }
+    }
+
+    fn compact(&mut self, now: Timestamp, slack: Span) {
+        let open: Vec<u32> = self.open.keys().copied().collect();
+        open.into_iter().for_each(|at| self.prune(UnitAt(at), now, slack));
+        if self.open.len() * 4 < self.open.capacity() {
+            self.open.shrink_to_fit();
+        }
+        // Visitors that converted without ever being exposed would otherwise stay for good.
+        let empty = (0..self.units.len() as u32).filter(|&at| self.is_empty(at)).count();
+        if empty > 64 && empty * 2 > self.units.len() {
+            let mut out = Bytes::default();
+            self.write(&mut out, now, slack);
+            *self = SubTable::read(&mut Reader::new(&out.data)).expect("what was just written can be read");
+        }
+    }
+
+    /// Whether nothing is known of a unit: forgetting it changes nothing.
+    fn is_empty(&self, at: u32) -> bool {
+        let unit = &self.units[at as usize];
+        unit.head == NONE && unit.events == 0 && !self.open.contains_key(&at)
+    }
+
+    fn memory(&self) -> usize {
+        let open: usize = self.open.values().map(|open| open.memory()).sum();
+        self.index.allocation_size()
+            + self.units.capacity() * size_of::<Unit>()
+            + self.enrolments.capacity() * size_of::<Enrolment>()
+            + self.cells.capacity() * size_of::<i64>()
+            + self.open.allocation_size()
+            + open
+    }
+
+    fn write(&self, out: &mut Bytes, now: Timestamp, slack: Span) {
+        let live = |at: &u32| {
+            let unit = &self.units[*at as usize];
+            let waits = |open: &Open| {
+                open.kept.iter().any(|kept| is_kept(kept.conversion.time, Timestamp::MIN, now, slack))
+                    || open.retracted.iter().any(|retracted| now <= retracted.until)
+            };
+            unit.head != NONE || unit.events != 0 || self.open.get(at).is_some_and(|open| waits(open))
+        };
+        let mut order: Vec<u32> = (0..self.units.len() as u32).filter(live).collect();
+        order.sort_unstable_by_key(|&at| self.units[at as usize].hash);
+        out.uint(order.len() as u64);
+        for at in order {
+            let unit = &self.units[at as usize];
+            out.fixed64(unit.hash[0] as i64);
+            out.fixed64(unit.hash[1] as i64);
+            out.fixed32(unit.events);
+            let mut enrolments: Vec<usize> = self.enrolments(UnitAt(at)).collect();
+            enrolments.sort_unstable_by_key(|&at| self.enrolments[at].slot);
+            out.uint(enrolments.len() as u64);
+            for &enrolment in &enrolments {
+                let it = &self.enrolments[enrolment];
+                out.uint(u64::from(it.slot));
+                out.fixed64(it.first.0);
+                out.data.extend_from_slice(&it.segments);
+                out.byte(it.variant);
+                out.fixed32(it.seen);
+                out.byte(it.width);
+                self.cells(enrolment).iter().for_each(|&cell| out.int(cell));
+            }
+            let mut open = self.open.get(&at).map(|open| open.as_ref().clone()).unwrap_or_default();
+            let last_first = self.last_first(UnitAt(at));
+            open.kept.retain(|kept| is_kept(kept.conversion.time, last_first, now, slack));
+            open.retracted.retain(|retracted| now <= retracted.until);
+            open.ties.retain(|tie| {
+                enrolments.iter().any(|&at| self.enrolments[at].slot == tie.slot && now <= self.enrolments[at].first + slack)
+            });
+            open.write(out);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
+        let mut table = SubTable::default();
+        for _ in 0..from.count()? {
+            let hash = [from.fixed64()? as u64, from.fixed64()? as u64];
+            let unit = table.find_or_add(u128::from(hash[0]) << 64 | u128::from(hash[1]));
+            table.units[unit.0 as usize].events = from.fixed32()?;
+            for _ in 0..from.count()? {
+                let start = from.position();
+                let slot = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
+                let first = Timestamp(from.fixed64()?);
+                let mut segments = SegmentValues::default();
+                for value in &mut segments {
+                    *value = from.byte()?;
+                }
+                let (variant, seen, width) = (from.byte()?, from.fixed32()?, from.byte()?);
+                if variant >= 32 {
+                    return Err(Torn(start));
+                }
+                let at = table.enrol(unit, slot, variant, first, width);
+                (table.enrolments[at].segments, table.enrolments[at].seen) = (segments, seen);
+                for cell in table.cells_mut(at) {
+                    *cell = from.int()?;
+                }
+            }
+            let open = Open::read(from)?;
+            if open != Open::default() {
+                table.open.insert(unit.0, Box::new(open));
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Whether a conversion may still be attributed differently. Its unit's exposures count from M - slack at the earliest, so afterwards
+/// neither a first exposure at or before the conversion nor a move of `last_first` is possible.
+pub(crate) fn is_kept(time: Timestamp, last_first: Timestamp, now: Timestamp, slack: Span) -> bool {
+    now <= time.max(last_first) + slack
+}
+
+fn words(hash: u128) -> [u64; 2] {
+    [(hash >> 64) as u64, hash as u64]
+}
+
+impl Open {
+    fn memory(&self) -> usize {
+        size_of::<Open>()
+            + self.kept.capacity() * size_of::<Kept>()
+            + self.retracted.capacity() * size_of::<Retracted>()
+            + self.ties.capacity() * size_of::<Tie>()
+    }
+
+    fn write(mut self, out: &mut Bytes) {
+        self.kept.sort_unstable_by_key(|kept| kept.key);
+        self.retracted.sort_unstable_by_key(|retracted| retracted.key);
+        self.ties.sort_unstable_by_key(|tie| tie.slot);
+        out.uint(self.kept.len() as u64);
+        for kept in &self.kept {
+            out.fixed128(kept.key);
+            out.int(kept.conversion.time.0);
+            out.int(kept.conversion.value);
+            out.uint(u64::from(kept.conversion.name));
+            out.fixed32(kept.conversion.filters);
+            out.byte(u8::from(kept.attributed));
+        }
+        out.uint(self.retracted.len() as u64);
+        for retracted in &self.retracted {
+            out.fixed128(retracted.key);
+            out.fixed32(retracted.core);
+            out.int(retracted.until.0);
+        }
+        out.uint(self.ties.len() as u64);
+        for tie in &self.ties {
+            out.uint(u64::from(tie.slot));
+            out.int(tie.time.0);
+            out.byte(tie.variant);
+            out.fixed128(tie.id.0);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
+        let mut open = Open::default();
+        for _ in 0..from.count()? {
+            let key = from.fixed128()?;
+            let (time, value, start) = (Timestamp(from.int()?), from.int()?, from.position());
+            let name = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
+            let conversion = Conversion { time, value, name, filters: from.fixed32()? };
+            open.kept.push(Kept { key, conversion, attributed: from.byte()? != 0 });
+        }
+        for _ in 0..from.count()? {
+            let (key, core) = (from.fixed128()?, from.fixed32()?);
+            open.retracted.push(Retracted { key, core, until: Timestamp(from.int()?) });
+        }
+        for _ in 0..from.count()? {
+            let start = from.position();
+            let slot = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
+            let (time, variant, id) = (Timestamp(from.int()?), from.byte()?, EventId(from.fixed128()?));
+            open.ties.push(Tie { slot, time, variant, id });
+        }
+        Ok(open)
+    }
+}
