@@ -194,7 +194,59 @@ pub enum Error {
     Kafka(String),
 }
 
+/// Headers as they travel in a batch: length-framed names and values.
+pub(crate) fn encode_headers(headers: &[(&str, &[u8])], out: &mut Vec<u8>) {
+    for (name, value) in headers {
+        out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        out.extend_from_slice(value);
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Names and values. A name that is not UTF-8 is left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let mut rest = self.headers;
+        let mut part = move || {
+            let (length, after) = rest.split_at_checked(4)?;
+            let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+            let (part, after) = after.split_at_checked(length)?;
+            rest = after;
+            Some(part)
+        };
+        std::iter::from_fn(move || Some((part()?, part()?)))
+            .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)))
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
 impl Batch {
+    /// Forgets all records, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.records.clear();
+    }
+
+    /// Bytes of all records.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds a record whose headers are encoded already.
+    pub(crate) fn push(&mut self, offset: Offset, timestamp_ms: i64, key: Option<&[u8]>, headers: &[u8], payload: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key.unwrap_or_default());
+        self.bytes.extend_from_slice(headers);
+        self.bytes.extend_from_slice(payload);
+        let place = Place { offset, timestamp_ms, start, key: key.map(<[u8]>::len), headers: headers.len(), payload: payload.len() };
+        self.records.push(place);
+    }
+
     /// How many records.
     pub fn len(&self) -> usize {
         self.records.len()
