@@ -1,1 +1,18 @@
-//! Merge partitions, infer, raise alarms, publish results.
+//! Merge partitions, infer, publish results.
+//!
+//! [`Analysis`] is a fold over the look records of all partitions: it reads them in lockstep and infers once per look that every partition has
+//! closed. Its numbers are a function of the log, like everything before it; restarts, lag and repeats leave no trace. [`Results`] are
+//! outputs, never read back. Rejected: inferring from ClickHouse, because rows arrive there later than looks close, and not in lockstep.
+
+mod fold;
+mod infer;
+mod part;
+mod results;
+mod sums;
+
+pub use fold::Analysis;
+pub use infer::{Memory, Remembered};
+pub use part::Freeze;
+pub use results::{
+    Arm, Cohort, Comparison, ExperimentResult, MetricResult, Results, SegmentResult, Srm, kind_name, role_name, status_name,
+};

@@ -1,0 +1,167 @@
+//! The sums of one phase over all partitions, kept up to date block by block; integers, so the order does not matter.
+
+use crate::part::PartExperiment;
+use assay_aggregates::{Block, Cell, ExperimentChanges, SEGMENTS_MAX, Tallies, horizon};
+use assay_experiment::{Experiment, Maturity, Metric, Span, Timestamp};
+use std::collections::BTreeMap;
+
+/// One phase of an experiment over all partitions.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
+    pub experiment: Experiment,
+    pub metrics: Vec<Metric>,
+    /// Row 0 is over all units; then come the values of each segment attribute, `other` last.
+    pub rows: Vec<Row>,
+    pub tallies: Tallies,
+    blocks: BTreeMap<(i64, u8), Block>,
+    /// Per variant: units per row, and cells per row and metric, of all hours.
+    open: Vec<Totals>,
+    /// The same of mature hours, per metric.
+    matured: Vec<Totals>,
+    /// Per metric: hours below this are mature.
+    mature_below: Vec<i64>,
+}
+
+/// What a row of sums is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Attribute and value, or nothing for all units.
+    pub segment: Option<(String, String)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Totals {
+    units: Vec<i64>,
+    cells: Vec<Cell>,
+}
+
+impl Sums {
+    pub fn new(experiment: &Experiment, metrics: Vec<Metric>) -> Self {
+        let mut rows = vec![Row { segment: None }];
+        for segment in experiment.segments.iter().take(SEGMENTS_MAX) {
+            let listed = segment.values.iter().flatten().map(String::as_str).chain(["other"]);
+            rows.extend(listed.map(|value| Row { segment: Some((segment.attribute.clone(), value.to_owned())) }));
+        }
+        let totals = || Totals { units: vec![0; rows.len()], cells: vec![Cell::default(); rows.len() * metrics.len()] };
+        let arms = experiment.variants.len();
+        Sums {
+            experiment: experiment.clone(),
+            open: (0..arms).map(|_| totals()).collect(),
+            matured: (0..arms).map(|_| totals()).collect(),
+            mature_below: vec![i64::MIN; metrics.len()],
+            metrics,
+            tallies: Tallies { entered: vec![0; arms], ..Tallies::default() },
+            blocks: BTreeMap::new(),
+            rows,
+        }
+    }
+
+    /// Whether the metrics start with these ids.
+    pub fn has_prefix(&self, ids: &[String]) -> bool {
+        ids.len() <= self.metrics.len() && ids.iter().zip(&self.metrics).all(|(id, metric)| *id == metric.id)
+    }
+
+    /// Replaces what a partition contributed by what it contributes now.
+    pub fn apply(&mut self, part: &mut PartExperiment, changes: ExperimentChanges) {
+        part.metrics = changes.metrics;
+        part.tallies = changes.tallies;
+        for block in changes.blocks {
+            let key = (block.variant, block.hour);
+            let old = part.blocks.insert(key, block.clone());
+            if let Some(old) = old {
+                self.add(&old, false);
+            }
+            self.add(&block, true);
+        }
+    }
+
+    fn add(&mut self, block: &Block, entering: bool) {
+        let (rows, metrics) = (self.rows.len(), self.metrics.len());
+        let change = |into: &mut Cell, cell: &Cell| if entering { into.merge(cell) } else { into.unmerge(cell) };
+        let merged = self.blocks.entry((block.hour, block.variant)).or_insert_with(|| Block {
+            variant: block.variant,
+            hour: block.hour,
+            units: vec![0; rows],
+            cells: vec![Cell::default(); rows * metrics],
+        });
+        let sign = if entering { 1 } else { -1 };
+        let Some(open) = self.open.get_mut(usize::from(block.variant)) else { return };
+        let matured = &mut self.matured[usize::from(block.variant)];
+        // A record from before a metric was added has fewer cells per row.
+        let had = block.cells.len().checked_div(block.units.len()).unwrap_or(0).min(metrics);
+        for (row, &units) in block.units.iter().enumerate().take(rows) {
+            merged.units[row] += sign * units;
+            open.units[row] += sign * units;
+            for metric in 0..had {
+                let cell = &block.cells[row * (block.cells.len() / block.units.len()) + metric];
+                change(&mut merged.cells[row * metrics + metric], cell);
+                change(&mut open.cells[row * metrics + metric], cell);
+                if block.hour < self.mature_below[metric] {
+                    change(&mut matured.cells[row * metrics + metric], cell);
+                }
+            }
+        }
+    }
+
+    /// Log time reached `now`: hours whose last unit's window has passed, and for which nothing can come any more, become mature.
+    pub fn mature(&mut self, now: Timestamp, late: Span) {
+        let metrics = self.metrics.len();
+        for metric in 0..metrics {
+            let Some(below) = self.mature_hour(metric, now, late) else { continue };
+            let from = self.mature_below[metric];
+            if below <= from {
+                continue;
+            }
+            for ((_, variant), block) in self.blocks.range((from, 0)..(below, 0)) {
+                let matured = &mut self.matured[usize::from(*variant)];
+                for row in 0..self.rows.len() {
+                    matured.cells[row * metrics + metric].merge(&block.cells[row * metrics + metric]);
+                }
+            }
+            self.mature_below[metric] = below;
+        }
+    }
+
+    /// Hours below this are mature for the metric: end of the hour + window + L has passed.
+    fn mature_hour(&self, metric: usize, now: Timestamp, late: Span) -> Option<i64> {
+        let metric = &self.metrics[metric];
+        (metric.maturity == Maturity::Matured).then(|| (now - horizon(metric).unwrap_or_default() - late).hour())
+    }
+
+    /// The earliest instant after `now` at which an hour with units becomes mature.
+    pub fn next_maturity(&self, late: Span) -> Option<Timestamp> {
+        let next = |metric: usize| {
+            if self.metrics[metric].maturity != Maturity::Matured {
+                return None;
+            }
+            let ((hour, _), _) = self.blocks.range((self.mature_below[metric], 0)..).next()?;
+            Some(Timestamp((hour + 1) * Span::HOUR.0) + horizon(&self.metrics[metric]).unwrap_or_default() + late)
+        };
+        (0..self.metrics.len()).filter_map(next).min()
+    }
+
+    /// Units of a variant in a row.
+    pub fn units(&self, variant: usize, row: usize) -> i64 {
+        self.open[variant].units[row]
+    }
+
+    /// The cell that a metric's results are made of.
+    pub fn cell(&self, variant: usize, row: usize, metric: usize) -> &Cell {
+        let totals = match self.metrics[metric].maturity {
+            Maturity::Open => &self.open[variant],
+            Maturity::Matured => &self.matured[variant],
+        };
+        &totals.cells[row * self.metrics.len() + metric]
+    }
+
+    /// Units exposed in `[from, to)` hours, with their values so far.
+    pub fn cohort(&self, variant: usize, metric: usize, from: i64, to: i64) -> Cell {
+        let mut sum = Cell::default();
+        for ((_, of), block) in self.blocks.range((from, 0)..(to, 0)) {
+            if usize::from(*of) == variant {
+                sum.merge(&block.cells[metric]);
+            }
+        }
+        sum
+    }
+}
