@@ -1,6 +1,6 @@
 //! The analysis as a fold over look records: partitions in lockstep, one inference per look that every partition has closed.
 
-use crate::infer::{Memory, infer};
+use crate::infer::{Memory, infer, observe};
 use crate::part::{Freeze, Head, Part, PartExperiment, Phase, WAITING_MAX};
 use crate::results::Results;
 use crate::sums::Sums;
@@ -82,7 +82,7 @@ impl Analysis {
         for (phase, sums) in &mut self.sums {
             sums.mature(at, self.late);
             let memory = self.memory.entry(phase.clone()).or_insert_with(Memory::new);
-            infer(sums, at, Some(memory));
+            observe(sums, at, memory);
         }
         self.evaluated = Some(look);
         Some(look)
@@ -220,11 +220,8 @@ impl Analysis {
             .sums
             .iter()
             .map(|(phase, sums)| {
-                let mut result = infer(sums, look, None);
-                if aligned {
-                    recall(&mut result, self.memory.get(phase));
-                }
-                result
+                // Only aligned looks have running values.
+                infer(sums, look, self.memory.get(phase).filter(|_| aligned))
             })
             .collect();
         Results { look, aligned, config_version: self.config, experiments, counters, offsets, log, semantics }
@@ -233,28 +230,6 @@ impl Analysis {
     /// Partitions whose results are frozen, and why.
     pub fn frozen(&self) -> impl Iterator<Item = (u32, &Freeze)> {
         self.parts.iter().enumerate().filter_map(|(at, part)| Some((at as u32, part.frozen.as_ref()?)))
-    }
-}
-
-/// Puts the running values of the last evaluated look beside its numbers, without counting it twice.
-fn recall(result: &mut crate::results::ExperimentResult, memory: Option<&Memory>) {
-    let Some(memory) = memory else { return };
-    result.looks = memory.looks;
-    result.srm.p_value_running = memory.srm;
-    result.srm.alarm = memory.srm <= assay_statistics::srm::ALARM;
-    let alarm = result.srm.alarm;
-    let rows = std::iter::once(&mut result.metrics).chain(result.segments.iter_mut().map(|segment| &mut segment.metrics));
-    for (row, metrics) in rows.enumerate() {
-        for metric in metrics {
-            for arm in &mut metric.arms {
-                if let Some(comparison) = &mut arm.comparison {
-                    let key = (metric.id.clone(), arm.variant.clone(), row);
-                    comparison.remembered = memory.comparisons.get(&key).copied();
-                    comparison.srm_blocked = alarm && comparison.always_valid.status == assay_statistics::always_valid::Status::Ok;
-                }
-            }
-            crate::infer::adjust(&mut metric.arms);
-        }
     }
 }
 

@@ -7,7 +7,6 @@ use assay_experiment::{Direction, MetricKind, Role, Timestamp};
 use assay_statistics::always_valid::{self, Design, Running, Status};
 use assay_statistics::moments::{self, Sums as Exact};
 use assay_statistics::{bayesian, fixed_horizon, lift, multiplicity, srm};
-use std::collections::BTreeMap;
 
 /// Values are in micro-units.
 const SCALE: f64 = 1e6;
@@ -17,8 +16,8 @@ const LIFT_PRIOR_SD: f64 = 0.05;
 /// What is remembered from look to look: the least p-values, and where they crossed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
-    /// Per metric id, variant and row.
-    pub comparisons: BTreeMap<(String, String, usize), Remembered>,
+    /// By metric, then variant, then row: metrics are only ever added at the end.
+    pub comparisons: Vec<Remembered>,
     /// Least p of the split.
     pub srm: f64,
     /// How many looks were evaluated.
@@ -37,19 +36,57 @@ pub struct Remembered {
 impl Memory {
     /// Before the first look.
     pub fn new() -> Self {
-        Memory { comparisons: BTreeMap::new(), srm: 1.0, looks: 0 }
+        Memory { comparisons: Vec::new(), srm: 1.0, looks: 0 }
+    }
+
+    /// What is remembered of a comparison.
+    pub(crate) fn recall(&self, sums: &Sums, metric: usize, variant: usize, row: usize) -> Option<Remembered> {
+        self.comparisons.get(index(sums, metric, variant, row)).copied()
     }
 }
 
-/// Looks at an experiment. With `memory` the look counts for the running values; without, it is provisional and leaves no trace.
-pub(crate) fn infer(sums: &Sums, at: Timestamp, mut memory: Option<&mut Memory>) -> ExperimentResult {
-    let experiment = &sums.experiment;
-    let alpha = f64::from(experiment.analysis.alpha) / 1e6;
-    let design = Design::new(alpha, experiment.analysis.planned_units as f64);
-    if let Some(memory) = memory.as_deref_mut() {
-        memory.looks += 1;
+fn index(sums: &Sums, metric: usize, variant: usize, row: usize) -> usize {
+    (metric * sums.experiment.variants.len() + variant) * sums.rows.len() + row
+}
+
+fn design(sums: &Sums) -> Design {
+    Design::new(f64::from(sums.experiment.analysis.alpha) / 1e6, sums.experiment.analysis.planned_units as f64)
+}
+
+fn control(sums: &Sums) -> usize {
+    sums.experiment.variants.iter().position(|variant| variant.control).unwrap_or(0)
+}
+
+/// Counts a look: the running values of the split and of every comparison. Nothing else, because this happens at every look.
+pub(crate) fn observe(sums: &Sums, at: Timestamp, memory: &mut Memory) {
+    let design = design(sums);
+    memory.looks += 1;
+    memory.srm = memory.srm.min(srm::p_value(split_ln_e(sums)));
+    let arms = sums.experiment.variants.len();
+    memory.comparisons.resize(sums.metrics.len() * arms * sums.rows.len(), Remembered::default());
+    let control = control(sums);
+    for (metric, definition) in sums.metrics.iter().enumerate() {
+        for row in 0..sums.rows.len() {
+            let base = sums.cell(control, row, metric);
+            let base_arm = arm(base, &definition.kind);
+            for variant in (0..arms).filter(|&variant| variant != control) {
+                let cell = sums.cell(variant, row, metric);
+                let look = look(base, &base_arm, cell, &arm(cell, &definition.kind), &definition.kind, &design);
+                let remembered = &mut memory.comparisons[index(sums, metric, variant, row)];
+                remembered.running.look(&look);
+                if remembered.running.p_value < design.alpha && remembered.crossed.is_none() {
+                    remembered.crossed = Some((at, look.units as u64));
+                }
+            }
+        }
     }
-    let srm = split(sums, memory.as_deref_mut());
+}
+
+/// Results of an experiment, with the running values of `memory`; without, they are provisional.
+pub(crate) fn infer(sums: &Sums, at: Timestamp, memory: Option<&Memory>) -> ExperimentResult {
+    let experiment = &sums.experiment;
+    let design = design(sums);
+    let srm = split(sums, memory);
     let mut metrics = Vec::new();
     let mut segments: Vec<SegmentResult> = sums
         .rows
@@ -64,7 +101,7 @@ pub(crate) fn infer(sums: &Sums, at: Timestamp, mut memory: Option<&mut Memory>)
         .collect();
     for row in 0..sums.rows.len() {
         for metric in 0..sums.metrics.len() {
-            let result = look_at(sums, metric, row, &design, srm.alarm, at, memory.as_deref_mut());
+            let result = result(sums, metric, row, &design, srm.alarm, at, memory);
             if row == 0 { metrics.push(result) } else { segments[row - 1].metrics.push(result) }
         }
     }
@@ -81,7 +118,7 @@ pub(crate) fn infer(sums: &Sums, at: Timestamp, mut memory: Option<&mut Memory>)
         exposures: sums.tallies.exposures,
         misbucketed: sums.tallies.misbucketed.clone(),
         planned_units: experiment.analysis.planned_units,
-        alpha,
+        alpha: design.alpha,
         method: experiment.analysis.method,
         looks: memory.map_or(0, |memory| memory.looks),
         srm,
@@ -90,34 +127,37 @@ pub(crate) fn infer(sums: &Sums, at: Timestamp, mut memory: Option<&mut Memory>)
     }
 }
 
-fn split(sums: &Sums, memory: Option<&mut Memory>) -> Srm {
-    let counts: Vec<f64> = sums.tallies.entered.iter().map(|&units| units as f64).collect();
-    let weights: Vec<f64> = sums.experiment.variants.iter().map(|variant| variant.weight as f64).collect();
-    let ln_e = srm::sequential_ln_e(&counts, &weights, srm::CONCENTRATION);
-    let p_value = srm::p_value(ln_e);
-    let running = match memory {
-        Some(memory) => {
-            memory.srm = memory.srm.min(p_value);
-            memory.srm
-        }
-        None => p_value,
-    };
-    let fixed = srm::chi_square(&counts, &weights);
-    Srm { ln_e, p_value, p_value_running: running, p_value_fixed: fixed.p_value, alarm: running <= srm::ALARM, counts: sums.tallies.entered.clone() }
+fn split_counts(sums: &Sums) -> (Vec<f64>, Vec<f64>) {
+    let counts = sums.tallies.entered.iter().map(|&units| units as f64).collect();
+    (counts, sums.experiment.variants.iter().map(|variant| variant.weight as f64).collect())
 }
 
-fn look_at(
+fn split_ln_e(sums: &Sums) -> f64 {
+    let (counts, weights) = split_counts(sums);
+    srm::sequential_ln_e(&counts, &weights, srm::CONCENTRATION)
+}
+
+fn split(sums: &Sums, memory: Option<&Memory>) -> Srm {
+    let ln_e = split_ln_e(sums);
+    let p_value = srm::p_value(ln_e);
+    let p_value_running = memory.map_or(p_value, |memory| memory.srm);
+    let (counts, weights) = split_counts(sums);
+    let p_value_fixed = srm::chi_square(&counts, &weights).p_value;
+    Srm { ln_e, p_value, p_value_running, p_value_fixed, alarm: p_value_running <= srm::ALARM, counts: sums.tallies.entered.clone() }
+}
+
+fn result(
     sums: &Sums,
     metric: usize,
     row: usize,
     design: &Design,
     srm_alarm: bool,
     at: Timestamp,
-    mut memory: Option<&mut Memory>,
+    memory: Option<&Memory>,
 ) -> MetricResult {
     let (experiment, definition) = (&sums.experiment, &sums.metrics[metric]);
     let used = experiment.metrics.iter().find(|used| used.metric == definition.id);
-    let control = experiment.variants.iter().position(|variant| variant.control).unwrap_or(0);
+    let control = control(sums);
     let base = sums.cell(control, row, metric);
     let base_arm = arm(base, &definition.kind);
     let mut arms = Vec::new();
@@ -126,16 +166,7 @@ fn look_at(
         let own = arm(cell, &definition.kind);
         let comparison = (index != control).then(|| {
             let mut comparison = compare(base, &base_arm, cell, &own, definition.direction, &definition.kind, design);
-            let key = (definition.id.clone(), variant.name.clone(), row);
-            let remembered = memory.as_deref_mut().map(|memory| {
-                let remembered = memory.comparisons.entry(key).or_default();
-                remembered.running.look(&comparison.always_valid);
-                if remembered.running.p_value < design.alpha && remembered.crossed.is_none() {
-                    remembered.crossed = Some((at, comparison.always_valid.units as u64));
-                }
-                *remembered
-            });
-            comparison.remembered = remembered;
+            comparison.remembered = memory.and_then(|memory| memory.recall(sums, metric, index, row));
             comparison.srm_blocked = srm_alarm && comparison.always_valid.status == Status::Ok;
             comparison
         });
@@ -185,7 +216,7 @@ fn cohorts(sums: &Sums, metric: usize, at: Timestamp) -> Vec<Cohort> {
 }
 
 /// Holm over the treatments, on what decides.
-pub(crate) fn adjust(arms: &mut [Arm]) {
+fn adjust(arms: &mut [Arm]) {
     let running = |arm: &Arm| arm.comparison.as_ref().map(|it| it.remembered.map_or(it.always_valid.p_value, |it| it.running.p_value));
     let p_values: Vec<f64> = arms.iter().filter_map(running).collect();
     let adjusted = multiplicity::holm(&p_values);
@@ -205,6 +236,33 @@ fn arm(cell: &Cell, kind: &MetricKind) -> Option<moments::Arm> {
     }
 }
 
+/// The always-valid comparison of a look.
+fn look(
+    control_cell: &Cell,
+    control: &Option<moments::Arm>,
+    treatment_cell: &Cell,
+    treatment: &Option<moments::Arm>,
+    kind: &MetricKind,
+    design: &Design,
+) -> always_valid::Comparison {
+    let (c, t) = (control.unwrap_or(NOTHING), treatment.unwrap_or(NOTHING));
+    always_valid::compare(&c, &t, share(control_cell, treatment_cell, kind), design)
+}
+
+const NOTHING: moments::Arm = moments::Arm { n: 0.0, mean: 0.0, m2: 0.0 };
+
+/// The pooled share of units with an event, for metrics whose asymptotics wait for events.
+fn share(control: &Cell, treatment: &Cell, kind: &MetricKind) -> Option<f64> {
+    let units = (control.units + treatment.units) as f64;
+    let share = (control.nonzero + treatment.nonzero) as f64 / units.max(1.0);
+    match kind {
+        MetricKind::Conversion(_) | MetricKind::Retention { .. } => Some(share),
+        MetricKind::Ratio { .. } => None,
+        // Only rare events make the asymptotics slow, not their being common.
+        _ => Some(share.min(0.5)),
+    }
+}
+
 fn compare(
     control_cell: &Cell,
     control: &Option<moments::Arm>,
@@ -214,17 +272,9 @@ fn compare(
     kind: &MetricKind,
     design: &Design,
 ) -> Comparison {
-    let nothing = moments::Arm { n: 0.0, mean: 0.0, m2: 0.0 };
-    let (c, t) = (control.unwrap_or(nothing), treatment.unwrap_or(nothing));
-    let units = (control_cell.units + treatment_cell.units) as f64;
-    let share = (control_cell.nonzero + treatment_cell.nonzero) as f64 / units.max(1.0);
-    let share = match kind {
-        MetricKind::Conversion(_) | MetricKind::Retention { .. } => Some(share),
-        MetricKind::Ratio { .. } => None,
-        // Only rare events make the asymptotics slow, not their being common.
-        _ => Some(share.min(0.5)),
-    };
-    let look = always_valid::compare(&c, &t, share, design);
+    let (c, t) = (control.unwrap_or(NOTHING), treatment.unwrap_or(NOTHING));
+    let share = share(control_cell, treatment_cell, kind);
+    let look = look(control_cell, control, treatment_cell, treatment, kind, design);
     let factor = look.variance.filter(|variance| variance.welch > 0.0).map(|variance| variance.floor / variance.welch);
     let ok = look.status == Status::Ok;
     let both = control.is_some() && treatment.is_some();

@@ -1,2 +1,55 @@
-//! The `assay` command.
-fn main() {}
+//! The `assay` command: the only place that reads arguments and the environment.
+
+mod bucket;
+mod check;
+mod definitions;
+mod replay;
+mod stats;
+mod table;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Streaming experimentation: results that are seconds old, valid at any look, and a pure function of the log.
+#[derive(Parser)]
+#[command(name = "assay", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Replay(replay::Arguments),
+    Stats(stats::Arguments),
+    Bucket(bucket::Arguments),
+    Check(check::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ASSAY_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let outcome = match arguments.command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Bucket(arguments) => bucket::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(problem) => {
+            eprintln!("assay: {problem:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// What built these numbers.
+pub(crate) fn build() -> &'static str {
+    concat!("assay ", env!("CARGO_PKG_VERSION"))
+}

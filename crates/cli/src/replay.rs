@@ -1,0 +1,234 @@
+//! `assay replay`: files of events through the very fold and analysis that run live.
+
+use crate::{definitions, table};
+use anyhow::{Context, Result, anyhow, bail};
+use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition, SEMANTICS};
+use assay_analysis::Analysis;
+use assay_experiment::{Span, Timestamp, canonical, control, json, parse_time, partitioner};
+use serde::Deserialize;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Feed files of JSON-lines events through the pipeline and the analysis, and print the results after the last look.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  assay replay --config experiments/ --events exposures.jsonl orders.jsonl.gz\n  zcat events.gz | assay replay --config experiments/ --events - --json\n\nLines with append_time keep it and must not go backwards; files without it are sorted by event time."
+)]
+pub struct Arguments {
+    /// Directory of definitions, in force from the first record on.
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// Files of JSON lines; .gz and .zst are unpacked, - is standard input.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    events: Vec<PathBuf>,
+    /// Partitions of the log; results do not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    partitions: u32,
+    /// Print the results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One record to be: its log time and its bytes.
+struct Line {
+    time: Timestamp,
+    id: u128,
+    bytes: Vec<u8>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let definitions = definitions::load(&arguments.config)?;
+    let lines = read(&arguments.events)?;
+    let bodies = canonical::parts(&definitions);
+    let mut log = Replay::new(arguments.partitions, lines.first().map_or(Timestamp(0), |line| line.time), &bodies)?;
+    for line in &lines {
+        log.event(line.time, &line.bytes)?;
+    }
+    let results = log.finish()?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&results.to_json(crate::build()))?);
+    } else {
+        print!("{}", table::render(&results));
+    }
+    log.complain();
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Deserialize)]
+struct Appended {
+    append_time: Option<String>,
+}
+
+fn read(files: &[PathBuf]) -> Result<Vec<Line>> {
+    let mut lines: Vec<(Option<Timestamp>, Line)> = Vec::new();
+    let mut appended: Option<Timestamp> = None;
+    for file in files {
+        let shown = file.display();
+        for (number, line) in BufReader::new(open(file)?).split(b'\n').enumerate() {
+            let bytes = line.with_context(|| format!("reading {shown}"))?;
+            if bytes.trim_ascii().is_empty() {
+                continue;
+            }
+            let place = || format!("{shown}, line {}", number + 1);
+            let given = serde_json::from_slice::<Appended>(&bytes).ok().and_then(|line| line.append_time);
+            let given = given.map(|text| parse_time(&text).map_err(|problem| anyhow!("append_time {problem}"))).transpose().with_context(place)?;
+            if let Some(given) = given {
+                if appended.is_some_and(|before| given < before) {
+                    bail!("{}: append_time goes backwards; a log's time never does", place());
+                }
+                appended = Some(given);
+            }
+            let (time, id) = json::decode(&bytes).map_or((None, 0), |event| (Some(event.time), event.id.0));
+            let time = time.or(lines.last().map(|(_, line)| line.time)).unwrap_or(Timestamp::MIN);
+            lines.push((given, Line { time, id, bytes }));
+        }
+    }
+    // Lines without any time at the start take the first that there is.
+    let first = lines.iter().map(|(_, line)| line.time).find(|&time| time != Timestamp::MIN).unwrap_or(Timestamp(0));
+    lines.iter_mut().take_while(|(_, line)| line.time == Timestamp::MIN).for_each(|(_, line)| line.time = first);
+    if appended.is_some() {
+        let mut current = lines.iter().find_map(|(given, _)| *given).expect("some line has one");
+        return Ok(lines
+            .into_iter()
+            .map(|(given, line)| {
+                current = given.unwrap_or(current);
+                Line { time: current, ..line }
+            })
+            .collect());
+    }
+    let mut lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+    lines.sort_by(|one, other| (one.time, one.id, &one.bytes).cmp(&(other.time, other.id, &other.bytes)));
+    Ok(lines)
+}
+
+fn open(file: &Path) -> Result<Box<dyn Read>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let opened = std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    Ok(match file.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(opened)),
+        Some("zst") => Box::new(zstd::stream::read::Decoder::new(opened).with_context(|| format!("unpacking {}", file.display()))?),
+        _ => Box::new(opened),
+    })
+}
+
+/// A log that exists only while it is folded.
+pub struct Replay {
+    partitions: Vec<(Option<Partition>, u64)>,
+    analysis: Analysis,
+    effects: Collected,
+    genesis: control::Genesis,
+    ticked: Timestamp,
+    now: Timestamp,
+}
+
+/// Idle partitions are ticked this often in log time, so that looks of the busy ones do not pile up.
+const TICK_EVERY: Span = Span::HOUR;
+/// Rejections that are told in words; the others are only counted.
+const TOLD_MAX: usize = 10;
+
+#[derive(Default)]
+struct Collected {
+    looks: Vec<Look>,
+    told: Vec<String>,
+    rejected: u64,
+}
+
+impl Effects for Collected {
+    fn fact(&mut self, _: &Fact<'_>) {}
+    fn control(&mut self, _: &ControlFact<'_>) {}
+    fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        self.rejected += 1;
+        if self.told.len() < TOLD_MAX {
+            self.told.push(format!("{}: {}: {}", letter.reason, letter.detail, String::from_utf8_lossy(letter.input.payload)));
+        }
+    }
+    fn look(&mut self, look: Look) {
+        self.looks.push(look);
+    }
+    fn chunk(&mut self, _: Chunk) {}
+    fn erase(&mut self, _: &str, _: &str) {}
+}
+
+impl Replay {
+    pub fn new(count: u32, start: Timestamp, bodies: &[String]) -> Result<Self> {
+        let mut genesis = control::Genesis::new("replay".to_owned(), count, 0x5eed_0f_a55a7);
+        genesis.semantics = SEMANTICS;
+        let late = Span(genesis.late_ms as i64 * 1_000);
+        let mut log = Replay {
+            partitions: (0..count).map(|_| (None, 0)).collect(),
+            analysis: Analysis::new(count, late),
+            effects: Collected::default(),
+            genesis: genesis.clone(),
+            ticked: start,
+            now: start,
+        };
+        let mut records = vec![control::genesis(&genesis)];
+        records.extend(control::version(1, bodies));
+        for partition in 0..count {
+            for record in &records {
+                let headers: Vec<(&str, &[u8])> = record.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+                log.append(partition, start, &headers, &record.body)?;
+            }
+        }
+        Ok(log)
+    }
+
+    pub fn event(&mut self, time: Timestamp, bytes: &[u8]) -> Result<()> {
+        self.now = self.now.max(time);
+        if self.now > self.ticked + TICK_EVERY {
+            self.tick(self.now)?;
+        }
+        let partition = match json::decode(bytes) {
+            Ok(event) => partitioner::partition_of(event.unit_id.as_bytes(), self.genesis.partitions),
+            // It is going to be a dead letter wherever it goes.
+            Err(_) => 0,
+        };
+        self.append(partition, time, &[], bytes)
+    }
+
+    /// Closes the last look everywhere.
+    pub fn finish(&mut self) -> Result<assay_analysis::Results> {
+        let length = self.genesis.look_ms as i64 * 1_000;
+        self.tick(Timestamp((self.now.0.div_euclid(length) + 1).saturating_mul(length)))?;
+        self.analysis.results().ok_or_else(|| anyhow!("no look closed; this is a bug"))
+    }
+
+    fn tick(&mut self, at: Timestamp) -> Result<()> {
+        self.ticked = at;
+        let tick = control::tick();
+        let headers: Vec<(&str, &[u8])> = tick.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        for partition in 0..self.genesis.partitions {
+            self.append(partition, at, &headers, &[])?;
+        }
+        self.analysis.advance();
+        Ok(())
+    }
+
+    fn append(&mut self, partition: u32, time: Timestamp, headers: &[(&str, &[u8])], payload: &[u8]) -> Result<()> {
+        let (state, next) = &mut self.partitions[partition as usize];
+        // A log counts milliseconds.
+        let input = Input { offset: *next, timestamp: Timestamp::from_millis(time.millis()), key: None, headers, payload };
+        *next += 1;
+        let state = match state {
+            Some(state) => state,
+            None => state.insert(Partition::start(partition, &input, Box::new(MemoryRuns::default()))?),
+        };
+        state.apply(&input, &mut self.effects)?;
+        for look in self.effects.looks.drain(..) {
+            self.analysis.take(look)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what was rejected, on standard error.
+    fn complain(&self) {
+        self.effects.told.iter().for_each(|told| eprintln!("rejected: {told}"));
+        let rest = self.effects.rejected - self.effects.told.len() as u64;
+        if rest > 0 {
+            eprintln!("rejected: {rest} more");
+        }
+    }
+}
