@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 /// Set by the first engine of the process and never cleared: the library keeps its state in globals and does not survive a
@@ -63,7 +63,7 @@ struct Shared {
     limits: Limits,
     home: Arc<Home>,
     /// Keeps the engine up while no statement runs.
-    _root: Connection,
+    _root: Mutex<Connection>,
     _lock: File,
 }
 
@@ -104,7 +104,7 @@ impl Engine {
             sessions: Arc::new(Sessions::default()),
             next: AtomicU64::new(1),
             limits,
-            _root: root,
+            _root: Mutex::new(root),
             _lock: lock,
             home,
         };
@@ -113,21 +113,14 @@ impl Engine {
 
     /// Runs one statement and waits for its whole result. Blocks: not for async code, which asks through [`crate::serve`].
     pub fn query(&self, sql: &str, format: &str) -> Result<Vec<u8>, Error> {
-        let work = Work {
-            text: Bytes::copy_from_slice(sql.as_bytes()),
-            format: Some(format.to_owned()),
-            ..Work::default()
-        };
+        let work =
+            Work { text: Bytes::copy_from_slice(sql.as_bytes()), format: Some(format.to_owned()), ..Work::default() };
         self.wait(work).map(|answer| answer.body)
     }
 
     /// Inserts rows: `sql` is an `INSERT` that ends with `FORMAT …`, `rows` are in that format, text or binary. Blocks.
     pub fn insert(&self, sql: &str, rows: Vec<u8>) -> Result<Answer, Error> {
-        self.wait(Work {
-            text: Bytes::copy_from_slice(sql.as_bytes()),
-            body: Bytes::from(rows),
-            ..Work::default()
-        })
+        self.wait(Work { text: Bytes::copy_from_slice(sql.as_bytes()), body: Bytes::from(rows), ..Work::default() })
     }
 
     /// The bounds it was opened with.
@@ -161,7 +154,11 @@ impl Engine {
         self.shared.limits.statement + Duration::from_secs(1)
     }
 
-    fn submit(&self, work: Prepared, reply: impl FnOnce(Result<Answer, Error>) + Send + 'static) -> Result<Ticket, Error> {
+    fn submit(
+        &self,
+        work: Prepared,
+        reply: impl FnOnce(Result<Answer, Error>) + Send + 'static,
+    ) -> Result<Ticket, Error> {
         let shared = &self.shared;
         let ticket = shared.canceller.ticket(shared.next.fetch_add(1, Ordering::Relaxed));
         let lane = if work.inserts() { &shared.inserts } else { &shared.queries };

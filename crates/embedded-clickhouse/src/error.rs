@@ -24,7 +24,9 @@ pub enum Error {
         reason: String,
     },
     /// Only one engine fits into a process: the library keeps its state in globals.
-    #[error("this process already has a ClickHouse engine, and the library allows one per process; share it by cloning `Engine`")]
+    #[error(
+        "this process already has a ClickHouse engine, and the library allows one per process; share it by cloning `Engine`"
+    )]
     SecondEngine,
     /// Another process owns the directory.
     #[error("{} is in use by another process; stop it, or choose another directory for ClickHouse's data", path.display())]
@@ -55,13 +57,17 @@ pub enum Error {
         message: String,
     },
     /// The queue is full: the engine is behind, nothing was run.
-    #[error("Code: 202. DB::Exception: {waiting} statements already wait for the embedded engine; nothing was run, try again. (TOO_MANY_SIMULTANEOUS_QUERIES)")]
+    #[error(
+        "Code: 202. DB::Exception: {waiting} statements already wait for the embedded engine; nothing was run, try again. (TOO_MANY_SIMULTANEOUS_QUERIES)"
+    )]
     Busy {
         /// How many wait.
         waiting: usize,
     },
     /// The time limit passed; the statement was told to stop.
-    #[error("Code: 159. DB::Exception: Timeout exceeded: the embedded engine did not finish within {limit:?}. (TIMEOUT_EXCEEDED)")]
+    #[error(
+        "Code: 159. DB::Exception: Timeout exceeded: the embedded engine did not finish within {limit:?}. (TIMEOUT_EXCEEDED)"
+    )]
     Timeout {
         /// The limit.
         limit: Duration,
@@ -133,8 +139,16 @@ mod tests {
 
     #[test]
     fn an_exception_keeps_its_code_and_loses_repeated_prefixes() {
-        check("Code: 60. DB::Exception: No such table. (UNKNOWN_TABLE)\n", 60, "Code: 60. DB::Exception: No such table. (UNKNOWN_TABLE)");
-        check("Code: 73. DB::Exception: Code: 73. DB::Exception: Unknown format", 73, "Code: 73. DB::Exception: Unknown format");
+        check(
+            "Code: 60. DB::Exception: No such table. (UNKNOWN_TABLE)\n",
+            60,
+            "Code: 60. DB::Exception: No such table. (UNKNOWN_TABLE)",
+        );
+        check(
+            "Code: 73. DB::Exception: Code: 73. DB::Exception: Unknown format",
+            73,
+            "Code: 73. DB::Exception: Unknown format",
+        );
         check("out of luck", 1002, "Code: 1002. DB::Exception: out of luck. (UNKNOWN_EXCEPTION)");
     }
 }

@@ -10,17 +10,25 @@
 //! Rejected: a ClickHouse server as a child process. It is a second thing to install, supervise and upgrade, and the library is the
 //! same engine with the same storage format.
 
+mod access;
+mod door;
 mod engine;
 mod error;
+mod exchange;
 mod ffi;
+mod frames;
 mod lane;
 mod library;
+mod multipart;
 mod session;
 mod statement;
+mod status;
 mod ticket;
 mod tokens;
 mod work;
 
+pub use access::Access;
+pub use door::{BODY_BYTES_MAX, serve};
 pub use engine::{Engine, Limits};
 pub use error::Error;
 pub use ffi::Answer;

@@ -41,16 +41,23 @@ impl Sessions {
         let now = Instant::now();
         sessions.retain(|_, session| session.connection.is_none() || now < session.expires);
         if let Some(session) = sessions.get_mut(&name.id) {
-            return session
-                .connection
-                .take()
-                .ok_or_else(|| Error::exception(373, "SESSION_IS_LOCKED", &format!("Session {} is locked by a concurrent client", name.id)));
+            return session.connection.take().ok_or_else(|| {
+                Error::exception(
+                    373,
+                    "SESSION_IS_LOCKED",
+                    &format!("Session {} is locked by a concurrent client", name.id),
+                )
+            });
         }
         if name.must_exist {
             return Err(Error::exception(372, "SESSION_NOT_FOUND", &format!("Session {} not found", name.id)));
         }
         if sessions.len() >= SESSIONS_MAX {
-            return Err(Error::exception(202, "TOO_MANY_SIMULTANEOUS_QUERIES", &format!("{SESSIONS_MAX} sessions are open; let some expire")));
+            return Err(Error::exception(
+                202,
+                "TOO_MANY_SIMULTANEOUS_QUERIES",
+                &format!("{SESSIONS_MAX} sessions are open; let some expire"),
+            ));
         }
         let connection = open()?;
         sessions.insert(name.id.clone(), Session { connection: None, expires: now });

@@ -31,17 +31,12 @@ pub(crate) fn shape(text: &[u8]) -> Result<Shape, Error> {
     if tokens.peek().is_none() {
         return Err(Error::exception(62, "SYNTAX_ERROR", "Empty query"));
     }
-    if tokens.take("INSERT")
+    if tokens.accept("INSERT")
         && let Some(insert) = insert(text, tokens)?
     {
         return Ok(insert);
     }
     query(text)
-}
-
-/// Whether the statement at the head of the text inserts: such statements have a queue of their own.
-pub(crate) fn is_insert(text: &[u8]) -> bool {
-    Tokens::new(text).take("INSERT")
 }
 
 fn query(text: &[u8]) -> Result<Shape, Error> {
@@ -84,7 +79,11 @@ fn insert(text: &[u8], mut tokens: Tokens<'_>) -> Result<Option<Shape>, Error> {
             token if token.is("INPUT") && tokens.peek() == Some(Token::Mark(b'(')) => input = true,
             _ if depth > 0 => {}
             token if token.is("INFILE") => {
-                return Err(Error::exception(344, "SUPPORT_IS_DISABLED", "FROM INFILE is for clickhouse-client; send the file's bytes behind the statement"));
+                return Err(Error::exception(
+                    344,
+                    "SUPPORT_IS_DISABLED",
+                    "FROM INFILE is for clickhouse-client; send the file's bytes behind the statement",
+                ));
             }
             token if token.is("SELECT") || token.is("WITH") || token.is("WATCH") => selects = true,
             token if !selects && token.is("VALUES") => {
@@ -107,7 +106,7 @@ fn insert(text: &[u8], mut tokens: Tokens<'_>) -> Result<Option<Shape>, Error> {
 /// `[INTO] [TABLE] [FUNCTION] name[.name]`: skipped as a whole, because a table may be called `values` or `format`.
 fn skip_target(tokens: &mut Tokens<'_>) {
     for keyword in ["INTO", "TABLE", "FUNCTION"] {
-        tokens.take(keyword);
+        tokens.accept(keyword);
     }
     tokens.next();
     while tokens.peek() == Some(Token::Mark(b'.')) {
@@ -120,7 +119,7 @@ fn skip_target(tokens: &mut Tokens<'_>) {
 fn behind_format(text: &[u8], position: usize) -> (&[u8], usize) {
     let mut tokens = Tokens::new(&text[position..]);
     let mut end = 0;
-    if tokens.take("SETTINGS") {
+    if tokens.accept("SETTINGS") {
         // name = value, …: a value is one token, with a sign or a fraction three.
         loop {
             tokens.next();
@@ -173,8 +172,14 @@ mod tests {
         check("INSERT INTO t VALUES (1, 'a;b')", "insert <INSERT INTO t> Values < (1, 'a;b')>");
         check("insert into db.t(a, b) format RowBinary\n\nx", "insert <insert into db.t(a, b)> RowBinary <\nx>");
         check("INSERT INTO t FORMAT JSONEachRow {\"a\":1}", "insert <INSERT INTO t> JSONEachRow <{\"a\":1}>");
-        check("INSERT INTO t (a) SETTINGS x='FORMAT y' FORMAT TSV\r\n1\t2", "insert <INSERT INTO t (a) SETTINGS x='FORMAT y'> TSV <1\t2>");
-        check("INSERT INTO t FORMAT TSV SETTINGS a=1, b='x', c=-0.5\n1;2", "insert <INSERT INTO t  SETTINGS a=1, b='x', c=-0.5> TSV <1;2>");
+        check(
+            "INSERT INTO t (a) SETTINGS x='FORMAT y' FORMAT TSV\r\n1\t2",
+            "insert <INSERT INTO t (a) SETTINGS x='FORMAT y'> TSV <1\t2>",
+        );
+        check(
+            "INSERT INTO t FORMAT TSV SETTINGS a=1, b='x', c=-0.5\n1;2",
+            "insert <INSERT INTO t SETTINGS a=1, b='x', c=-0.5> TSV <1;2>",
+        );
         check("INSERT INTO t(a, b)", "insert <INSERT INTO t(a, b)>  <>");
     }
 
@@ -182,16 +187,28 @@ mod tests {
     fn tables_may_have_the_names_of_keywords() {
         check("INSERT INTO values VALUES (1)", "insert <INSERT INTO values> Values < (1)>");
         check("INSERT INTO format.`values` FORMAT CSV\n1", "insert <INSERT INTO format.`values`> CSV <1>");
-        check("INSERT INTO FUNCTION file('values.csv', 'CSV', 'a Int8') VALUES (1)", "insert <INSERT INTO FUNCTION file('values.csv', 'CSV', 'a Int8')> Values < (1)>");
-        check("INSERT INTO t (format, values) VALUES (1, 2)", "insert <INSERT INTO t (format, values)> Values < (1, 2)>");
+        check(
+            "INSERT INTO FUNCTION file('values.csv', 'CSV', 'a Int8') VALUES (1)",
+            "insert <INSERT INTO FUNCTION file('values.csv', 'CSV', 'a Int8')> Values < (1)>",
+        );
+        check(
+            "INSERT INTO t (format, values) VALUES (1, 2)",
+            "insert <INSERT INTO t (format, values)> Values < (1, 2)>",
+        );
     }
 
     #[test]
     fn rows_of_a_query_stay_with_it() {
         check("INSERT INTO t SELECT 1", "query");
         check("INSERT INTO t WITH x AS (SELECT 1) SELECT * FROM x", "query");
-        check("INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV\n1", "insert <INSERT INTO t SELECT a FROM input('a Int8')> CSV <1>");
-        check("INSERT INTO t FROM INFILE 'x' FORMAT CSV", "Code: 344. DB::Exception: FROM INFILE is for clickhouse-client; send the file's bytes behind the statement. (SUPPORT_IS_DISABLED)");
+        check(
+            "INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV\n1",
+            "insert <INSERT INTO t SELECT a FROM input('a Int8')> CSV <1>",
+        );
+        check(
+            "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
+            "Code: 344. DB::Exception: FROM INFILE is for clickhouse-client; send the file's bytes behind the statement. (SUPPORT_IS_DISABLED)",
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Takes the next token if it is this keyword.
-    pub(crate) fn take(&mut self, keyword: &str) -> bool {
+    pub(crate) fn accept(&mut self, keyword: &str) -> bool {
         let found = self.peek().is_some_and(|token| token.is(keyword));
         if found {
             self.next();

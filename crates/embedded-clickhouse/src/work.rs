@@ -115,7 +115,8 @@ fn command(connection: &mut Connection, sql: &str) -> Result<(), Error> {
 fn settings(settings: &[(String, String)], tag: &str) -> Result<String, Error> {
     let mut sql = format!("SET log_comment = {}", literal(tag));
     for (name, value) in settings {
-        let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
+        let named =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
         if !named {
             return Err(Error::exception(115, "UNKNOWN_SETTING", &format!("Unknown setting '{name}'")));
         }
