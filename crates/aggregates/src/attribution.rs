@@ -55,8 +55,9 @@ impl Attribution {
         let full = table.enrolments(at).any(|enrolment| {
             let cells = table.cells(enrolment);
             let slot = &self.slots[usize::from(table.enrolment(enrolment).slot)];
-            slot.changes(table.enrolment(enrolment).first, conversion)
-                .any(|(_, column, amount)| cells.get(column).is_some_and(|cell| cell.saturating_add(amount).abs() > TOTAL_MAX))
+            slot.changes(table.enrolment(enrolment).first, conversion).any(|(_, column, amount)| {
+                cells.get(column).is_some_and(|cell| cell.saturating_add(amount).abs() > TOTAL_MAX)
+            })
         });
         if full { Err(TooMany) } else { Ok(()) }
     }
@@ -121,10 +122,11 @@ impl Attribution {
                     slot.set_covariates(seen.event, table.cells_mut(enrolment));
                     recount(slot, table, at, enrolment);
                 }
-                if seen_now.count_ones() > 1 && slot.experiment.crossing == Crossing::Assigned {
-                    if let Some(assigned) = seen.assigned {
-                        table.enrolment_mut(enrolment).variant = assigned;
-                    }
+                if seen_now.count_ones() > 1
+                    && slot.experiment.crossing == Crossing::Assigned
+                    && let Some(assigned) = seen.assigned
+                {
+                    table.enrolment_mut(enrolment).variant = assigned;
                 }
                 slot.tallies.entered[usize::from(table.enrolment(enrolment).variant)] += 1;
                 enter(slot, table, enrolment);
@@ -134,7 +136,15 @@ impl Attribution {
     }
 
     /// A conversion was accepted. Returns whether some metric counts it now, and whether its unit is out.
-    pub fn convert(&mut self, unit: u128, key: u128, core: u32, conversion: Conversion, wanted: bool, now: Timestamp) -> Converted {
+    pub fn convert(
+        &mut self,
+        unit: u128,
+        key: u128,
+        core: u32,
+        conversion: Conversion,
+        wanted: bool,
+        now: Timestamp,
+    ) -> Converted {
         let table = self.units.table(unit);
         let found = table.find(unit);
         if found.is_none() && !wanted {
@@ -144,7 +154,8 @@ impl Attribution {
         if table.out(at) != 0 {
             return Converted::Excluded;
         }
-        let waits = |same: &dyn Fn(&Retracted) -> bool| table.open(at).is_some_and(|open| open.retracted.iter().any(same));
+        let waits =
+            |same: &dyn Fn(&Retracted) -> bool| table.open(at).is_some_and(|open| open.retracted.iter().any(same));
         if waits(&|retracted| retracted.key == key && retracted.core == core) {
             return Converted::Retracted;
         }

@@ -338,11 +338,8 @@ impl Period {
                 entries.extend(runs.load(part)?);
             }
             entries.sort_unstable_by_key(|entry| entry.key);
-            let name = RunName {
-                first: parts[0].first,
-                last: parts.last().expect("there are eight").last,
-                tier: tier + 1,
-            };
+            let name =
+                RunName { first: parts[0].first, last: parts.last().expect("there are eight").last, tier: tier + 1 };
             runs.store(name, &entries)?;
             parts.into_iter().for_each(|part| runs.retire(part));
             self.runs.push(name);

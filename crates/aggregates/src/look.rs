@@ -251,10 +251,10 @@ impl Look {
         let (partition, semantics) = (from.uint()? as u32, from.uint()? as u32);
         let (length, first, last) = (Span(from.int()?), from.int()?, from.int()?);
         let (has_previous, previous) = (from.byte()? != 0, from.int()?);
-        let (start_offset, next_offset, log_time, config) = (from.uint()?, from.uint()?, Timestamp(from.int()?), from.uint()?);
+        let (start_offset, next_offset, log_time, config) =
+            (from.uint()?, from.uint()?, Timestamp(from.int()?), from.uint()?);
         let has_definitions = from.byte()? != 0;
-        let definitions =
-            (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+        let definitions = (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
         let keyframe = from.byte()? != 0;
         let counters = Counters::read(from)?;
         let experiments = (0..from.count()?).map(|_| ExperimentChanges::read(from)).collect::<Result<_, _>>()?;

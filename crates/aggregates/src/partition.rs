@@ -31,7 +31,9 @@ const ROW_BYTES: u64 = 96;
 #[derive(Debug, thiserror::Error)]
 pub enum Halt {
     /// A record came twice or out of order.
-    #[error("partition {partition} is at offset {next} and cannot apply offset {found} again; restart it from its snapshot")]
+    #[error(
+        "partition {partition} is at offset {next} and cannot apply offset {found} again; restart it from its snapshot"
+    )]
     Repeated {
         /// Partition.
         partition: u32,
@@ -41,7 +43,9 @@ pub enum Halt {
         found: u64,
     },
     /// The log does not start with its genesis record.
-    #[error("partition {0} does not start with a genesis record: the topic is not Assay's, or its start was removed; restore a snapshot or use a new topic")]
+    #[error(
+        "partition {0} does not start with a genesis record: the topic is not Assay's, or its start was removed; restore a snapshot or use a new topic"
+    )]
     NoGenesis(u32),
     /// The genesis record contradicts where it was found.
     #[error("partition {partition} belongs to another log: {why}")]
@@ -226,7 +230,13 @@ impl Partition {
                 rows = u32::from(row);
                 if row {
                     let (kind, version) = describe(input);
-                    effects.control(&ControlFact { offset: input.offset, log_time: self.log_time, kind, version, input: *input });
+                    effects.control(&ControlFact {
+                        offset: input.offset,
+                        log_time: self.log_time,
+                        kind,
+                        version,
+                        input: *input,
+                    });
                 }
             }
             Outcome::Rejected(reason, detail) => {
@@ -262,7 +272,8 @@ impl Partition {
         let config = self.versions.number();
         let changed = config != self.published_config;
         self.published_config = config;
-        let definitions = self.versions.in_force().filter(|_| changed || keyframe).map(|current| current.bodies.clone());
+        let definitions =
+            self.versions.in_force().filter(|_| changed || keyframe).map(|current| current.bodies.clone());
         let mut experiments = Vec::new();
         let mut hash = crate::bytes::Bytes::default();
         for (index, slot) in self.attribution.slots.iter_mut().enumerate() {
@@ -324,10 +335,12 @@ impl Partition {
         match control {
             control::Control::Tick => Outcome::Control { row: false },
             control::Control::Genesis(_) => Outcome::Control { row: true },
-            control::Control::Part { version, index, count, body } => match self.versions.part(version, index, count, body) {
-                Ok(()) => Outcome::Control { row: true },
-                Err(why) => Outcome::Rejected(Reason::Control, why),
-            },
+            control::Control::Part { version, index, count, body } => {
+                match self.versions.part(version, index, count, body) {
+                    Ok(()) => Outcome::Control { row: true },
+                    Err(why) => Outcome::Rejected(Reason::Control, why),
+                }
+            }
             control::Control::Close { version, count, hash } => match self.versions.close(version, count, hash) {
                 Ok(Closed::Known) => Outcome::Control { row: true },
                 Ok(Closed::InForce(current)) => {
@@ -361,7 +374,9 @@ impl Partition {
                     let slot = &mut self.attribution.slots[usize::from(index)];
                     slot.revise(experiment, &current.definitions, &self.catalogue, self.log_time, ends);
                 }
-                None if experiment.status != Status::Draft && self.attribution.slots.len() < usize::from(SlotIndex::MAX) => {
+                None if experiment.status != Status::Draft
+                    && self.attribution.slots.len() < usize::from(SlotIndex::MAX) =>
+                {
                     let mut slot = Slot::new(experiment, salt, &current.definitions, &self.catalogue, live_from);
                     slot.set_status(experiment.status, ends);
                     self.attribution.slots.push(slot);
@@ -412,7 +427,10 @@ impl Partition {
             Body::Retraction(Retraction::Correct { target, target_time, name, value }) => {
                 let core = Digest::of_correction(*target_time, name, *value);
                 let found = self.dedupe.find(id_key(target.0, unit))?;
-                Some((found, Retracted { key: id_key(target.0, unit), core, until: *target_time + late(&self.genesis) }))
+                Some((
+                    found,
+                    Retracted { key: id_key(target.0, unit), core, until: *target_time + late(&self.genesis) },
+                ))
             }
             _ => None,
         };
@@ -439,7 +457,10 @@ impl Partition {
         }
         let (future, late) = (Span(self.genesis.future_ms as i64 * 1_000), late(&self.genesis));
         if event.time > now + future {
-            let detail = format!("event_time is more than {} s ahead of log time; check the sender's clock", future.0 / 1_000_000);
+            let detail = format!(
+                "event_time is more than {} s ahead of log time; check the sender's clock",
+                future.0 / 1_000_000
+            );
             return Err((Reason::Future, detail));
         }
         let mut oldest = event.time;
@@ -456,17 +477,22 @@ impl Partition {
     /// The rules of the definitions. Resolves the names of an exposure.
     fn resolve<'e>(&mut self, event: &'e Event<'e>) -> Result<Option<Seen<'e>>, (Reason, String)> {
         let judging = self.versions.judging(event.config_version).map_err(|version| {
-            let detail = format!("config_version {version} has not been published here yet; send the event again later");
+            let detail =
+                format!("config_version {version} has not been published here yet; send the event again later");
             (Reason::UnknownVersion, detail)
         })?;
         let Body::Exposure { experiment, variant } = &event.body else { return Ok(None) };
         let unknown = || (Reason::UnknownExperiment, format!("there is no experiment '{experiment}'"));
         let definition = judging.and_then(|all| all.experiments.get(experiment.as_ref())).ok_or_else(unknown)?;
         if definition.status == Status::Draft {
-            return Err((Reason::NotRunning, format!("experiment '{experiment}' is a draft; publish it as running first")));
+            return Err((
+                Reason::NotRunning,
+                format!("experiment '{experiment}' is a draft; publish it as running first"),
+            ));
         }
         if definition.unit != event.unit_type {
-            let detail = format!("experiment '{experiment}' randomises '{}', not '{}'", definition.unit, event.unit_type);
+            let detail =
+                format!("experiment '{experiment}' randomises '{}', not '{}'", definition.unit, event.unit_type);
             return Err((Reason::WrongUnitType, detail));
         }
         let slot = self.slot(experiment, salt(definition)).ok_or_else(unknown)?;
@@ -475,7 +501,11 @@ impl Partition {
             return Err((Reason::UnknownVariant, format!("experiment '{experiment}' has no variant '{variant}'")));
         };
         let audited = state.experiment.assignment == Assignment::Xp1;
-        let by_hash = if audited { assignment::variant_by_hash(&state.experiment, &event.unit_type, &event.unit_id) } else { None };
+        let by_hash = if audited {
+            assignment::variant_by_hash(&state.experiment, &event.unit_type, &event.unit_id)
+        } else {
+            None
+        };
         let assigned = by_hash.map(|at| at as u8);
         Ok(Some(Seen { slot, variant: index, assigned, event }))
     }
@@ -484,7 +514,12 @@ impl Partition {
         let Body::Conversion { name, value, .. } = &event.body else { return None };
         let known = self.catalogue.name(name);
         let filters = if known.is_some() { self.catalogue.filters(event) | WANTED } else { 0 };
-        Some(Conversion { time: event.time, value: value.map_or(0, |value| value.0), name: known.unwrap_or(u16::MAX), filters })
+        Some(Conversion {
+            time: event.time,
+            value: value.map_or(0, |value| value.0),
+            name: known.unwrap_or(u16::MAX),
+            filters,
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -607,7 +642,9 @@ pub(crate) fn check_genesis(partition: u32, genesis: &control::Genesis) -> Resul
 /// `kind` and version of a control record, for its row.
 fn describe(input: &Input<'_>) -> (&'static str, Option<u64>) {
     match control::decode(input.headers, input.payload) {
-        Ok(Some(control::Control::Part { version, .. } | control::Control::Close { version, .. })) => ("config", Some(version)),
+        Ok(Some(control::Control::Part { version, .. } | control::Control::Close { version, .. })) => {
+            ("config", Some(version))
+        }
         Ok(Some(control::Control::Tick)) => ("tick", None),
         _ => ("genesis", None),
     }

@@ -4,8 +4,8 @@ use crate::cell::Contribution;
 use crate::totals::{Place, SEGMENTS_MAX, SegmentValues, Totals};
 use crate::units::{Conversion, Enrolment};
 use assay_experiment::{
-    Attribute, Covariate, Crossing, Definitions, Event, EventMatch, Experiment, Metric, MetricKind, Span, Status, Timestamp,
-    Value,
+    Attribute, Covariate, Crossing, Definitions, Event, EventMatch, Experiment, Metric, MetricKind, Span, Status,
+    Timestamp, Value,
 };
 use std::collections::BTreeMap;
 
@@ -108,9 +108,19 @@ impl Catalogue {
 }
 
 impl Slot {
-    pub fn new(experiment: &Experiment, salt: &str, definitions: &Definitions, catalogue: &Catalogue, live_from: Timestamp) -> Self {
-        let listed: Vec<usize> =
-            experiment.segments.iter().take(SEGMENTS_MAX).map(|segment| segment.values.as_ref().map_or(0, Vec::len)).collect();
+    pub fn new(
+        experiment: &Experiment,
+        salt: &str,
+        definitions: &Definitions,
+        catalogue: &Catalogue,
+        live_from: Timestamp,
+    ) -> Self {
+        let listed: Vec<usize> = experiment
+            .segments
+            .iter()
+            .take(SEGMENTS_MAX)
+            .map(|segment| segment.values.as_ref().map_or(0, Vec::len))
+            .collect();
         let mut slot = Slot {
             experiment: experiment.clone(),
             salt: salt.to_owned(),
@@ -127,7 +137,14 @@ impl Slot {
     }
 
     /// Takes over what may change: the status, and metrics that were added.
-    pub fn revise(&mut self, experiment: &Experiment, definitions: &Definitions, catalogue: &Catalogue, now: Timestamp, ends: Timestamp) {
+    pub fn revise(
+        &mut self,
+        experiment: &Experiment,
+        definitions: &Definitions,
+        catalogue: &Catalogue,
+        now: Timestamp,
+        ends: Timestamp,
+    ) {
         self.add_metrics(experiment, definitions, catalogue, now);
         self.set_status(experiment.status, ends);
         self.experiment.analysis = experiment.analysis.clone();
@@ -142,7 +159,13 @@ impl Slot {
         }
     }
 
-    fn add_metrics(&mut self, experiment: &Experiment, definitions: &Definitions, catalogue: &Catalogue, live_from: Timestamp) {
+    fn add_metrics(
+        &mut self,
+        experiment: &Experiment,
+        definitions: &Definitions,
+        catalogue: &Catalogue,
+        live_from: Timestamp,
+    ) {
         for used in &experiment.metrics {
             let known = self.metrics.iter().any(|metric| metric.metric.id == used.metric);
             let Some(metric) = definitions.metrics.get(&used.metric).filter(|_| !known) else { continue };
@@ -287,7 +310,9 @@ pub fn horizon(metric: &Metric) -> Option<Span> {
 /// The events a metric wants, and whether their values are added.
 fn parts(kind: &MetricKind) -> Vec<(&EventMatch, bool)> {
     match kind {
-        MetricKind::Conversion(event) | MetricKind::Count(event) | MetricKind::Retention { event, .. } => vec![(event, false)],
+        MetricKind::Conversion(event) | MetricKind::Count(event) | MetricKind::Retention { event, .. } => {
+            vec![(event, false)]
+        }
         MetricKind::Sum(event) | MetricKind::Quantile { event, .. } => vec![(event, true)],
         MetricKind::Ratio { numerator, denominator } => {
             vec![(&numerator.event, numerator.sum), (&denominator.event, denominator.sum)]

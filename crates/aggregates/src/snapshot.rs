@@ -112,7 +112,8 @@ impl Partition {
     /// Goes on from a snapshot. `runs` must hold the runs that it names.
     pub fn restore(bytes: &[u8], runs: Box<dyn Runs>) -> Result<Partition, RestoreError> {
         let (info, mut from) = open(bytes)?;
-        let genesis = control::Genesis::decode(from.blob()?).map_err(|problem| RestoreError::OtherLog(problem.to_string()))?;
+        let genesis =
+            control::Genesis::decode(from.blob()?).map_err(|problem| RestoreError::OtherLog(problem.to_string()))?;
         check_genesis(info.partition, &genesis).map_err(|halt| RestoreError::OtherLog(halt.to_string()))?;
         let start_offset = from.uint()?;
         let mut option = || -> Result<Option<i64>, Torn> {
@@ -246,11 +247,12 @@ fn write_slot(slot: &Slot, out: &mut Bytes) {
 }
 
 fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, RestoreError> {
-    let bodies: Vec<String> =
-        (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+    let bodies: Vec<String> = (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<_, _>>()?;
     let mut definitions = parse(&bodies).map_err(RestoreError::Definitions)?;
-    let (_, mut experiment) =
-        definitions.experiments.pop_first().ok_or_else(|| RestoreError::Definitions("an experiment is missing".to_owned()))?;
+    let (_, mut experiment) = definitions
+        .experiments
+        .pop_first()
+        .ok_or_else(|| RestoreError::Definitions("an experiment is missing".to_owned()))?;
     let salt = from.text()?.to_owned();
     let live_from = Timestamp(from.int()?);
     let (has_ended, ended) = (from.byte()? != 0, Timestamp(from.int()?));
@@ -265,7 +267,8 @@ fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, Resto
     slot.ended = has_ended.then_some(ended);
     for _ in 0..from.count()? {
         let (id, live_from) = (from.text()?, Timestamp(from.int()?));
-        let metric = definitions.metrics.get(id).ok_or_else(|| RestoreError::Definitions(format!("metric {id} is missing")))?;
+        let metric =
+            definitions.metrics.get(id).ok_or_else(|| RestoreError::Definitions(format!("metric {id} is missing")))?;
         slot.add_metric(metric.clone(), live_from, catalogue);
     }
     slot.experiment.metrics = used;

@@ -332,7 +332,9 @@ impl SubTable {
             open.kept.retain(|kept| is_kept(kept.conversion.time, last_first, now, slack));
             open.retracted.retain(|retracted| now <= retracted.until);
             open.ties.retain(|tie| {
-                enrolments.iter().any(|&at| self.enrolments[at].slot == tie.slot && now <= self.enrolments[at].first + slack)
+                enrolments
+                    .iter()
+                    .any(|&at| self.enrolments[at].slot == tie.slot && now <= self.enrolments[at].first + slack)
             });
             open.write(out);
         }

@@ -57,7 +57,9 @@ impl Versions {
         }
         let parts = self.pending.entry(version).or_default();
         match parts.get(&index) {
-            Some(known) if known != body => Err(format!("part {index} of version {version} came before with another body")),
+            Some(known) if known != body => {
+                Err(format!("part {index} of version {version} came before with another body"))
+            }
             _ => {
                 parts.insert(index, body.to_owned());
                 Ok(())

@@ -51,7 +51,8 @@ impl Analysis {
     /// Whether more records of a partition should be read now: one that is far ahead waits for the others.
     pub fn wants(&self, partition: u32) -> bool {
         let part = &self.parts[partition as usize];
-        part.waiting.len() < WAITING_MAX || self.closed().is_some_and(|closed| part.read.is_none_or(|read| read <= closed))
+        part.waiting.len() < WAITING_MAX
+            || self.closed().is_some_and(|closed| part.read.is_none_or(|read| read <= closed))
     }
 
     /// The last look that every partition has closed.
@@ -81,7 +82,7 @@ impl Analysis {
         let at = self.end_of(look);
         for (phase, sums) in &mut self.sums {
             sums.mature(at, self.late);
-            let memory = self.memory.entry(phase.clone()).or_insert_with(Memory::new);
+            let memory = self.memory.entry(phase.clone()).or_default();
             observe(sums, at, memory);
         }
         self.evaluated = Some(look);
@@ -111,12 +112,14 @@ impl Analysis {
 
     fn absorb(&mut self, partition: usize, look: Look) {
         self.length = look.length;
-        if let Some(bodies) = &look.definitions {
-            if look.config > self.config {
-                // The fold published them, so they were valid there; a build that differs must not guess.
-                match canonical::definitions(bodies.iter().map(String::as_str)) {
-                    Ok(definitions) => self.adopt(look.config, bodies.clone(), definitions),
-                    Err(problem) => tracing::error!(version = look.config, problem, "definitions in a look record are not valid"),
+        if let Some(bodies) = &look.definitions
+            && look.config > self.config
+        {
+            // The fold published them, so they were valid there; a build that differs must not guess.
+            match canonical::definitions(bodies.iter().map(String::as_str)) {
+                Ok(definitions) => self.adopt(look.config, bodies.clone(), definitions),
+                Err(problem) => {
+                    tracing::error!(version = look.config, problem, "definitions in a look record are not valid")
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! From sums to results: one look at one experiment.
 
-use crate::results::{Arm, Comparison, Cohort, ExperimentResult, MetricResult, SegmentResult, Srm};
+use crate::results::{Arm, Cohort, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
 use crate::sums::Sums;
 use assay_aggregates::Cell;
 use assay_experiment::{Direction, MetricKind, Role, Timestamp};
@@ -112,7 +112,11 @@ pub(crate) fn infer(sums: &Sums, at: Timestamp, memory: Option<&Memory>) -> Expe
         unit: experiment.unit.clone(),
         status: experiment.status,
         salt: experiment.salt.clone().unwrap_or_default(),
-        variants: experiment.variants.iter().map(|variant| (variant.name.clone(), variant.control, variant.weight as f64 / 1e6)).collect(),
+        variants: experiment
+            .variants
+            .iter()
+            .map(|variant| (variant.name.clone(), variant.control, variant.weight as f64 / 1e6))
+            .collect(),
         units: (0..experiment.variants.len()).map(|variant| sums.units(variant, 0)).collect(),
         crossed: sums.tallies.crossed,
         exposures: sums.tallies.exposures,
@@ -143,7 +147,14 @@ fn split(sums: &Sums, memory: Option<&Memory>) -> Srm {
     let p_value_running = memory.map_or(p_value, |memory| memory.srm);
     let (counts, weights) = split_counts(sums);
     let p_value_fixed = srm::chi_square(&counts, &weights).p_value;
-    Srm { ln_e, p_value, p_value_running, p_value_fixed, alarm: p_value_running <= srm::ALARM, counts: sums.tallies.entered.clone() }
+    Srm {
+        ln_e,
+        p_value,
+        p_value_running,
+        p_value_fixed,
+        alarm: p_value_running <= srm::ALARM,
+        counts: sums.tallies.entered.clone(),
+    }
 }
 
 fn result(
@@ -217,7 +228,9 @@ fn cohorts(sums: &Sums, metric: usize, at: Timestamp) -> Vec<Cohort> {
 
 /// Holm over the treatments, on what decides.
 fn adjust(arms: &mut [Arm]) {
-    let running = |arm: &Arm| arm.comparison.as_ref().map(|it| it.remembered.map_or(it.always_valid.p_value, |it| it.running.p_value));
+    let running = |arm: &Arm| {
+        arm.comparison.as_ref().map(|it| it.remembered.map_or(it.always_valid.p_value, |it| it.running.p_value))
+    };
     let p_values: Vec<f64> = arms.iter().filter_map(running).collect();
     let adjusted = multiplicity::holm(&p_values);
     for (comparison, adjusted) in arms.iter_mut().filter_map(|arm| arm.comparison.as_mut()).zip(adjusted) {
@@ -280,14 +293,20 @@ fn compare(
     let both = control.is_some() && treatment.is_some();
     let relative = both.then(|| lift::delta(&c, &t)).flatten();
     let sign = if direction == Direction::Increase { 1.0 } else { -1.0 };
-    let posterior = relative.filter(|_| ok).and_then(|(lift, variance)| bayesian::normal(sign * lift, variance, LIFT_PRIOR_SD));
+    let posterior =
+        relative.filter(|_| ok).and_then(|(lift, variance)| bayesian::normal(sign * lift, variance, LIFT_PRIOR_SD));
     Comparison {
         difference: both.then_some(look.difference),
         lift: relative.map(|(lift, _)| lift),
         lift_set: factor.filter(|_| ok).map(|factor| lift::sequential(&c, &t, factor, look.multiplier)),
         fixed_horizon: fixed_horizon::welch(&c, &t, design.alpha),
         posterior,
-        burn_in_needs: (design.units_min, design.events_min, c.n.min(t.n), share.map(|share| c.n.min(t.n) * share.min(1.0 - share))),
+        burn_in_needs: (
+            design.units_min,
+            design.events_min,
+            c.n.min(t.n),
+            share.map(|share| c.n.min(t.n) * share.min(1.0 - share)),
+        ),
         always_valid: look,
         remembered: None,
         p_value_adjusted: 1.0,

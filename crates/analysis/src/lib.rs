@@ -14,5 +14,6 @@ pub use fold::Analysis;
 pub use infer::{Memory, Remembered};
 pub use part::Freeze;
 pub use results::{
-    Arm, Cohort, Comparison, ExperimentResult, MetricResult, Results, SegmentResult, Srm, kind_name, role_name, status_name,
+    Arm, Cohort, Comparison, ExperimentResult, MetricResult, Results, SegmentResult, Srm, kind_name, role_name,
+    status_name,
 };

@@ -10,7 +10,9 @@ pub type Phase = (String, String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Freeze {
     /// The same look came twice with different content: two builds or machines disagree.
-    #[error("partition {partition} published look {look} twice with different content; its results are frozen until the cause is found")]
+    #[error(
+        "partition {partition} published look {look} twice with different content; its results are frozen until the cause is found"
+    )]
     Mismatch {
         /// The partition.
         partition: u32,
@@ -18,7 +20,9 @@ pub enum Freeze {
         look: i64,
     },
     /// Looks are missing between two records.
-    #[error("partition {partition} continues after look {after:?}, but look {expected:?} is the last one known; its results are frozen")]
+    #[error(
+        "partition {partition} continues after look {after:?}, but look {expected:?} is the last one known; its results are frozen"
+    )]
     Gap {
         /// The partition.
         partition: u32,

@@ -191,8 +191,11 @@ pub struct SegmentResult {
 impl Results {
     /// As documented in `schemas/json/results.schema.json`.
     pub fn to_json(&self, build: &str) -> Json {
-        let offsets: Map<String, Json> =
-            self.offsets.iter().map(|(partition, (start, next, _))| (partition.to_string(), json!([start, next]))).collect();
+        let offsets: Map<String, Json> = self
+            .offsets
+            .iter()
+            .map(|(partition, (start, next, _))| (partition.to_string(), json!([start, next])))
+            .collect();
         let log_time = self.offsets.values().map(|(_, _, time)| *time).min().unwrap_or_default();
         json!({
             "look": format_time(self.look),
@@ -326,15 +329,16 @@ impl Comparison {
         if let Some(remembered) = &self.remembered {
             always_valid["p_value_running"] = json!(remembered.running.p_value);
             always_valid["p_value_adjusted"] = json!(self.p_value_adjusted);
-            always_valid["intersection"] = json!({"low": finite(remembered.running.low), "high": finite(remembered.running.high)});
+            always_valid["intersection"] =
+                json!({"low": finite(remembered.running.low), "high": finite(remembered.running.high)});
             always_valid["drift_suspected"] = json!(remembered.running.drift_suspected());
-            always_valid["crossed"] =
-                remembered.crossed.map_or(Json::Null, |(look, units)| json!({"look": format_time(look), "units": units}));
+            always_valid["crossed"] = remembered
+                .crossed
+                .map_or(Json::Null, |(look, units)| json!({"look": format_time(look), "units": units}));
         }
         if look.status == Status::BurnIn {
             let (units, events, has_units, has_events) = self.burn_in_needs;
-            always_valid["burn_in"] =
-                json!({"units_have": has_units, "units_need": units, "events_have": has_events, "events_need": has_events.map(|_| events)});
+            always_valid["burn_in"] = json!({"units_have": has_units, "units_need": units, "events_have": has_events, "events_need": has_events.map(|_| events)});
         }
         out["difference"] = optional(self.difference);
         out["lift"] = optional(self.lift);
@@ -344,7 +348,9 @@ impl Comparison {
             None => json!({"p_value": 1.0, "low": null, "high": null, "status": "degenerate"}),
         };
         out["bayesian"] = match &self.posterior {
-            Some(posterior) => json!({"chance_to_win": posterior.chance_to_win, "expected_loss": posterior.expected_loss}),
+            Some(posterior) => {
+                json!({"chance_to_win": posterior.chance_to_win, "expected_loss": posterior.expected_loss})
+            }
             None => json!({"chance_to_win": null, "expected_loss": null, "status": look.status.name()}),
         };
     }

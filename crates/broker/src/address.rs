@@ -9,14 +9,19 @@ use std::sync::Arc;
 /// Opens `local:DIR[?fsync=always|never]` or `kafka://HOST:PORT[,HOST:PORT…][?SETTING=VALUE&…]`, with settings of librdkafka.
 pub fn open(address: &str) -> Result<Arc<dyn Log>, Error> {
     let (place, query) = address.split_once('?').unwrap_or((address, ""));
-    let pairs = || query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let pairs =
+        || query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     if let Some(directory) = place.strip_prefix("local:") {
         let mut settings = LocalSettings::default();
         for (name, value) in pairs() {
             settings.fsync = match (name, value) {
                 ("fsync", "always") => Fsync::Always,
                 ("fsync", "never") => Fsync::Never,
-                _ => return Err(Error::Refused(format!("'{name}={value}' is no setting of a local log; there is fsync=always and fsync=never"))),
+                _ => {
+                    return Err(Error::Refused(format!(
+                        "'{name}={value}' is no setting of a local log; there is fsync=always and fsync=never"
+                    )));
+                }
             };
         }
         return Ok(Arc::new(LocalLog::open(Path::new(directory), settings)?));

@@ -3,7 +3,10 @@
 //! One consumer per reader, assigned by hand at an explicit offset: no group, no rebalance, no committed offset that could disagree with a
 //! snapshot. Plain threads; no asynchronous consumer.
 
-use crate::log::{Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec, encode_headers};
+use crate::log::{
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec,
+    encode_headers,
+};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
@@ -59,9 +62,12 @@ impl ProducerContext for Deliveries {
     }
 }
 
+type Landing = Result<Appended, String>;
+
 /// The records of one append that are under way.
 struct Flight {
-    landed: Mutex<(usize, Vec<Option<Result<Appended, String>>>)>,
+    /// How many landed, and what became of each.
+    landed: Mutex<(usize, Vec<Option<Landing>>)>,
     all: Condvar,
 }
 
@@ -96,7 +102,10 @@ impl KafkaLog {
             settings,
         };
         log.observer.client().fetch_metadata(None, Duration::from_secs(10)).map_err(|problem| {
-            Error::Kafka(format!("no broker of {} answers: {problem}; check the address and that Kafka runs", log.settings.brokers))
+            Error::Kafka(format!(
+                "no broker of {} answers: {problem}; check the address and that Kafka runs",
+                log.settings.brokers
+            ))
         })?;
         Ok(log)
     }
@@ -109,11 +118,17 @@ impl KafkaLog {
     fn describe(&self, name: &str) -> Result<Option<(Topic, Option<String>)>, Error> {
         let metadata = self.observer.client().fetch_metadata(Some(name), PATIENCE).map_err(kafka)?;
         let found = metadata.topics().iter().find(|topic| topic.name() == name && topic.error().is_none());
-        let Some(partitions) = found.map(|topic| topic.partitions().len() as u32).filter(|&count| count > 0) else { return Ok(None) };
+        let Some(partitions) = found.map(|topic| topic.partitions().len() as u32).filter(|&count| count > 0) else {
+            return Ok(None);
+        };
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let described = wait(self.admin.describe_configs(&[ResourceSpecifier::Topic(name)], &options)).map_err(kafka)?;
+        let described =
+            wait(self.admin.describe_configs(&[ResourceSpecifier::Topic(name)], &options)).map_err(kafka)?;
         let resource = described.into_iter().next().transpose().map_err(|code| Error::Kafka(code.to_string()))?;
-        let stamping = resource.as_ref().and_then(|resource| resource.get("message.timestamp.type")).and_then(|entry| entry.value.clone());
+        let stamping = resource
+            .as_ref()
+            .and_then(|resource| resource.get("message.timestamp.type"))
+            .and_then(|entry| entry.value.clone());
         let kind = if stamping.as_deref() == Some("LogAppendTime") { Stamping::Append } else { Stamping::Given };
         // librdkafka does not hand out the broker's topic id; the genesis record in partition 0 tells a recreated topic apart.
         let id = format!("{}/{name}", self.observer.client().fetch_cluster_id(PATIENCE).unwrap_or_default());
@@ -202,7 +217,11 @@ impl Log for KafkaLog {
         if topic.partitions != spec.partitions || topic.stamping != spec.stamping {
             return Err(Error::TopicDiffers {
                 topic: spec.name.clone(),
-                found: format!("{} partitions and message.timestamp.type={}", topic.partitions, found.unwrap_or_default()),
+                found: format!(
+                    "{} partitions and message.timestamp.type={}",
+                    topic.partitions,
+                    found.unwrap_or_default()
+                ),
                 wanted: format!("{} partitions and message.timestamp.type={stamping}", spec.partitions),
             });
         }
@@ -231,7 +250,9 @@ impl Log for KafkaLog {
             loop {
                 match self.producer.send(waiting) {
                     Ok(()) => break,
-                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) if Instant::now() < deadline => {
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                        if Instant::now() < deadline =>
+                    {
                         std::thread::sleep(Duration::from_millis(5));
                         waiting = back;
                     }
@@ -245,10 +266,16 @@ impl Log for KafkaLog {
             .wait_timeout_while(landed, PATIENCE + Duration::from_secs(5), |(count, all)| *count < all.len())
             .expect("no code panics while it holds this lock");
         if late.timed_out() {
-            return Err(Error::Kafka(format!("appending to {topic}/{}: no answer within {} s", partition.0, PATIENCE.as_secs())));
+            return Err(Error::Kafka(format!(
+                "appending to {topic}/{}: no answer within {} s",
+                partition.0,
+                PATIENCE.as_secs()
+            )));
         }
         let outcomes = landed.1.iter().map(|outcome| outcome.clone().expect("all have landed"));
-        outcomes.collect::<Result<Vec<_>, String>>().map_err(|problem| Error::Kafka(format!("appending to {topic}/{}: {problem}", partition.0)))
+        outcomes
+            .collect::<Result<Vec<_>, String>>()
+            .map_err(|problem| Error::Kafka(format!("appending to {topic}/{}: {problem}", partition.0)))
     }
 
     fn bounds(&self, topic: &str, partition: Partition) -> Result<Bounds, Error> {
@@ -258,7 +285,13 @@ impl Log for KafkaLog {
     fn open(&self, topic: &str, partition: Partition, from: Offset) -> Result<Box<dyn Reader>, Error> {
         let Bounds { low, next } = self.watermarks(topic, partition)?;
         if from < low || from > next {
-            return Err(Error::OffsetGone { topic: topic.to_owned(), partition: partition.0, wanted: from.0, low: low.0, next: next.0 });
+            return Err(Error::OffsetGone {
+                topic: topic.to_owned(),
+                partition: partition.0,
+                wanted: from.0,
+                low: low.0,
+                next: next.0,
+            });
         }
         let consumer = consumer(&self.settings)?;
         let mut assignment = TopicPartitionList::new();
@@ -266,7 +299,14 @@ impl Log for KafkaLog {
             .add_partition_offset(topic, partition.0 as i32, rdkafka::Offset::Offset(from.0 as i64))
             .map_err(kafka)?;
         consumer.assign(&assignment).map_err(kafka)?;
-        Ok(Box::new(KafkaReader { consumer, topic: topic.to_owned(), partition, next: from, failing_since: None, headers: Vec::new() }))
+        Ok(Box::new(KafkaReader {
+            consumer,
+            topic: topic.to_owned(),
+            partition,
+            next: from,
+            failing_since: None,
+            headers: Vec::new(),
+        }))
     }
 }
 
@@ -293,7 +333,8 @@ impl Reader for KafkaReader {
             self.failing_since = None;
             self.headers.clear();
             if let Some(headers) = message.headers() {
-                let all: Vec<(&str, &[u8])> = headers.iter().map(|header| (header.key, header.value.unwrap_or_default())).collect();
+                let all: Vec<(&str, &[u8])> =
+                    headers.iter().map(|header| (header.key, header.value.unwrap_or_default())).collect();
                 encode_headers(&all, &mut self.headers);
             }
             let offset = Offset(message.offset().max(0) as u64);
@@ -305,8 +346,10 @@ impl Reader for KafkaReader {
     }
 
     fn next_in_log(&mut self) -> Result<Offset, Error> {
-        let (_, next) =
-            self.consumer.fetch_watermarks(&self.topic, self.partition.0 as i32, Duration::from_secs(5)).map_err(kafka)?;
+        let (_, next) = self
+            .consumer
+            .fetch_watermarks(&self.topic, self.partition.0 as i32, Duration::from_secs(5))
+            .map_err(kafka)?;
         Ok(Offset(next.max(0) as u64))
     }
 }
@@ -316,13 +359,23 @@ impl KafkaReader {
     fn failed(&mut self, problem: KafkaError) -> Result<(), Error> {
         if matches!(
             problem.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::UnknownTopicOrPartition)
+            Some(
+                RDKafkaErrorCode::OffsetOutOfRange
+                    | RDKafkaErrorCode::AutoOffsetReset
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+            )
         ) {
             let (low, next) = self
                 .consumer
                 .fetch_watermarks(&self.topic, self.partition.0 as i32, PATIENCE)
                 .map_or((0, 0), |(low, next)| (low.max(0) as u64, next.max(0) as u64));
-            return Err(Error::OffsetGone { topic: self.topic.clone(), partition: self.partition.0, wanted: self.next.0, low, next });
+            return Err(Error::OffsetGone {
+                topic: self.topic.clone(),
+                partition: self.partition.0,
+                wanted: self.next.0,
+                low,
+                next,
+            });
         }
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         tracing::warn!(topic = self.topic, partition = self.partition.0, %problem, seconds = since.elapsed().as_secs(), "the broker cannot be read");

@@ -12,4 +12,6 @@ mod segment;
 pub use address::open;
 pub use kafka::{KafkaLog, KafkaSettings};
 pub use local::{Fsync, LocalLog, LocalSettings};
-pub use log::{Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Record, Stamping, Topic, TopicSpec};
+pub use log::{
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Record, Stamping, Topic, TopicSpec,
+};

@@ -3,7 +3,9 @@
 //! `DIR/TOPIC/topic` says what a topic is, `DIR/TOPIC/PARTITION/OFFSET.log` are segments. Records are durable before they are acked or
 //! read. A torn end of the newest segment is what a crash leaves and is cut off on opening; damage anywhere else stops the log.
 
-use crate::log::{Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec};
+use crate::log::{
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec,
+};
 use crate::segment::{Cursor, Found, RECORD_MAX, decode, encode};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::HashMap;
@@ -105,7 +107,12 @@ impl LocalLog {
     pub fn open(directory: &Path, settings: LocalSettings) -> Result<LocalLog, Error> {
         fs::create_dir_all(directory).map_err(io(format!("creating {}", directory.display())))?;
         let path = directory.join("lock");
-        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(io(format!("opening {}", path.display())))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io(format!("opening {}", path.display())))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(Error::Refused(format!(
                 "the log in {} is in use by another process; stop that one, or choose another directory",
@@ -131,14 +138,16 @@ impl LocalLog {
     fn partition(&self, topic: &str, partition: Partition) -> Result<(Arc<LocalTopic>, Arc<LocalPartition>), Error> {
         let topic = self.find(topic)?;
         let found = topic.partitions.get(partition.0 as usize).cloned();
-        let found = found.ok_or_else(|| Error::Refused(format!("topic {} has no partition {}", topic.topic.name, partition.0)))?;
+        let found = found
+            .ok_or_else(|| Error::Refused(format!("topic {} has no partition {}", topic.topic.name, partition.0)))?;
         Ok((topic, found))
     }
 
     /// Removes segments whose newest record is older than their topic's retention. Returns how many.
     pub fn retain(&self) -> Result<usize, Error> {
         let now = (self.settings.clock)();
-        let topics: Vec<_> = self.topics.read().expect("no code panics while it holds this lock").values().cloned().collect();
+        let topics: Vec<_> =
+            self.topics.read().expect("no code panics while it holds this lock").values().cloned().collect();
         let mut removed = 0;
         for topic in topics {
             let Some(retention) = topic.retention_ms else { continue };
@@ -153,8 +162,12 @@ impl LocalLog {
 impl Log for LocalLog {
     fn create_topic(&self, spec: &TopicSpec) -> Result<Topic, Error> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if spec.name.is_empty() || spec.name.len() > 200 || !spec.name.bytes().all(legal) || spec.name.starts_with('.') {
-            return Err(Error::Refused(format!("'{}' is no name of a topic: 1 to 200 of a-z, A-Z, 0-9, '.', '_' and '-'", spec.name)));
+        if spec.name.is_empty() || spec.name.len() > 200 || !spec.name.bytes().all(legal) || spec.name.starts_with('.')
+        {
+            return Err(Error::Refused(format!(
+                "'{}' is no name of a topic: 1 to 200 of a-z, A-Z, 0-9, '.', '_' and '-'",
+                spec.name
+            )));
         }
         if spec.partitions == 0 {
             return Err(Error::Refused(format!("topic {} needs a partition", spec.name)));
@@ -189,7 +202,13 @@ impl Log for LocalLog {
         let readable = held(&found.readable);
         let (low, next) = (readable.segments[0].base, readable.next);
         if from.0 < low || from.0 > next {
-            return Err(Error::OffsetGone { topic: owner.topic.name.clone(), partition: partition.0, wanted: from.0, low, next });
+            return Err(Error::OffsetGone {
+                topic: owner.topic.name.clone(),
+                partition: partition.0,
+                wanted: from.0,
+                low,
+                next,
+            });
         }
         drop(readable);
         let name = owner.topic.name.clone();
@@ -238,16 +257,16 @@ impl LocalTopic {
         let text = fs::read_to_string(&path).map_err(io(format!("reading {}", path.display())))?;
         let words: Vec<&str> = text.split_whitespace().collect();
         let parsed = match words.as_slice() {
-            ["1", name, id, partitions, stamping, retention] => partitions.parse().ok().zip(retention.parse::<i64>().ok()).map(
-                |(partitions, retention)| {
+            ["1", name, id, partitions, stamping, retention] => {
+                partitions.parse().ok().zip(retention.parse::<i64>().ok()).map(|(partitions, retention)| {
                     let stamping = if *stamping == "Given" { Stamping::Given } else { Stamping::Append };
                     (Topic { name: (*name).to_owned(), id: (*id).to_owned(), partitions, stamping }, retention)
-                },
-            ),
+                })
+            }
             _ => None,
         };
-        let (topic, retention) =
-            parsed.ok_or_else(|| Error::Corrupt(format!("{} does not describe a topic of this version", path.display())))?;
+        let (topic, retention) = parsed
+            .ok_or_else(|| Error::Corrupt(format!("{} does not describe a topic of this version", path.display())))?;
         let partitions = (0..topic.partitions)
             .map(|partition| LocalPartition::open(&directory.join(partition.to_string()), settings).map(Arc::new))
             .collect::<Result<_, _>>()?;
@@ -265,13 +284,13 @@ fn random_id() -> std::io::Result<String> {
 impl LocalPartition {
     fn open(directory: &Path, settings: &LocalSettings) -> Result<Self, Error> {
         let listed = fs::read_dir(directory).map_err(io(format!("reading {}", directory.display())))?;
-        let mut bases: Vec<u64> = listed
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
-            .collect();
+        let mut bases: Vec<u64> =
+            listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok()).collect();
         bases.sort_unstable();
         if bases.is_empty() {
             bases.push(0);
-            File::create(segment_path(directory, 0)).map_err(io(format!("creating {}", segment_path(directory, 0).display())))?;
+            File::create(segment_path(directory, 0))
+                .map_err(io(format!("creating {}", segment_path(directory, 0).display())))?;
         }
         let newest = *bases.last().expect("there is at least one");
         let mut segments = Vec::new();
@@ -281,7 +300,11 @@ impl LocalPartition {
             segments.push(Segment { base, length, last_ms: i64::MIN });
         }
         let path = segment_path(directory, newest);
-        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(io(format!("opening {}", path.display())))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(&path)
+            .map_err(io(format!("opening {}", path.display())))?;
         let end = scan(&path)?;
         let last = segments.last_mut().expect("there is at least one");
         if end.length < last.length {
@@ -297,7 +320,11 @@ impl LocalPartition {
             let older = scan(&segment_path(directory, segments[at].base))?;
             if older.length != segments[at].length {
                 let path = segment_path(directory, segments[at].base);
-                return Err(Error::Corrupt(format!("{} is damaged at byte {} although newer segments follow", path.display(), older.length)));
+                return Err(Error::Corrupt(format!(
+                    "{} is damaged at byte {} although newer segments follow",
+                    path.display(),
+                    older.length
+                )));
             }
             segments[at].last_ms = older.last_ms;
             last_ms = last_ms.max(older.last_ms);
@@ -312,10 +339,18 @@ impl LocalPartition {
         })
     }
 
-    fn append(&self, stamping: Stamping, records: &[NewRecord<'_>], settings: &LocalSettings) -> Result<Vec<Appended>, Error> {
+    fn append(
+        &self,
+        stamping: Stamping,
+        records: &[NewRecord<'_>],
+        settings: &LocalSettings,
+    ) -> Result<Vec<Appended>, Error> {
         let mut appender = held(&self.appender);
         if appender.broken {
-            return Err(Error::Refused(format!("{} is closed after a failed write; free space and start again", self.directory.display())));
+            return Err(Error::Refused(format!(
+                "{} is closed after a failed write; free space and start again",
+                self.directory.display()
+            )));
         }
         let now = (settings.clock)();
         let mut done = Vec::with_capacity(records.len());
@@ -325,9 +360,14 @@ impl LocalPartition {
         for record in records {
             let given = match (stamping, record.timestamp_ms) {
                 (Stamping::Append, _) => now.max(last_ms),
-                (Stamping::Given, None) => return Err(Error::Refused("this topic needs a given time for every record".to_owned())),
+                (Stamping::Given, None) => {
+                    return Err(Error::Refused("this topic needs a given time for every record".to_owned()));
+                }
                 (Stamping::Given, Some(given)) if given > now + AHEAD_MAX_MS => {
-                    let message = format!("its time is {} s ahead of the clock, more than the 60 s that are allowed", (given - now) / 1_000);
+                    let message = format!(
+                        "its time is {} s ahead of the clock, more than the 60 s that are allowed",
+                        (given - now) / 1_000
+                    );
                     return Err(Error::Refused(message));
                 }
                 (Stamping::Given, Some(given)) => given,
@@ -372,8 +412,14 @@ impl LocalPartition {
     fn roll(&self, appender: &mut Appender) -> Result<(), Error> {
         let path = segment_path(&self.directory, appender.next);
         appender.file.sync_all().map_err(io(format!("syncing {}", self.directory.display())))?;
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(io(format!("creating {}", path.display())))?;
-        File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(io(format!("syncing {}", self.directory.display())))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(io(format!("creating {}", path.display())))?;
+        File::open(&self.directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io(format!("syncing {}", self.directory.display())))?;
         (appender.file, appender.length) = (file, 0);
         held(&self.readable).segments.push(Segment { base: appender.next, length: 0, last_ms: appender.last_ms });
         Ok(())
@@ -443,15 +489,24 @@ impl Reader for LocalReader {
         batch.clear();
         let readable = held(&self.partition.readable);
         let next = self.next;
-        let (readable, _) =
-            self.partition.grown.wait_timeout_while(readable, timeout, |it| it.next <= next).expect("no code panics while it holds this lock");
+        let (readable, _) = self
+            .partition
+            .grown
+            .wait_timeout_while(readable, timeout, |it| it.next <= next)
+            .expect("no code panics while it holds this lock");
         if readable.next <= self.next {
             return Ok(());
         }
         let at = readable.segments.iter().rposition(|segment| segment.base <= self.next);
         let Some(at) = at else {
             let (low, next) = (readable.segments[0].base, readable.next);
-            return Err(Error::OffsetGone { topic: self.topic.clone(), partition: self.number, wanted: self.next, low, next });
+            return Err(Error::OffsetGone {
+                topic: self.topic.clone(),
+                partition: self.number,
+                wanted: self.next,
+                low,
+                next,
+            });
         };
         let segment = readable.segments[at];
         drop(readable);

@@ -238,12 +238,26 @@ impl Batch {
     }
 
     /// Adds a record whose headers are encoded already.
-    pub(crate) fn push(&mut self, offset: Offset, timestamp_ms: i64, key: Option<&[u8]>, headers: &[u8], payload: &[u8]) {
+    pub(crate) fn push(
+        &mut self,
+        offset: Offset,
+        timestamp_ms: i64,
+        key: Option<&[u8]>,
+        headers: &[u8],
+        payload: &[u8],
+    ) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key.unwrap_or_default());
         self.bytes.extend_from_slice(headers);
         self.bytes.extend_from_slice(payload);
-        let place = Place { offset, timestamp_ms, start, key: key.map(<[u8]>::len), headers: headers.len(), payload: payload.len() };
+        let place = Place {
+            offset,
+            timestamp_ms,
+            start,
+            key: key.map(<[u8]>::len),
+            headers: headers.len(),
+            payload: payload.len(),
+        };
         self.records.push(place);
     }
 

@@ -94,7 +94,8 @@ const READ: usize = 256 << 10;
 
 impl Cursor {
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Io { what: format!("opening {}", path.display()), source })?;
+        let file =
+            File::open(path).map_err(|source| Error::Io { what: format!("opening {}", path.display()), source })?;
         Ok(Cursor { path: path.to_owned(), file, position: 0, buffer: Vec::new(), start: 0 })
     }
 

@@ -31,7 +31,9 @@ pub fn run(_: &Arguments) -> Result<ExitCode> {
         }
         let at = || format!("line {}", number + 1);
         let it: Line = serde_json::from_str(&line).with_context(at)?;
-        let tag = Tag::from_letter(&it.tag).ok_or_else(|| anyhow!("tag '{}' is none of H, L, V, R and S", it.tag)).with_context(at)?;
+        let tag = Tag::from_letter(&it.tag)
+            .ok_or_else(|| anyhow!("tag '{}' is none of H, L, V, R and S", it.tag))
+            .with_context(at)?;
         let hash = hash(tag, &it.salt, &it.unit_type, &it.unit);
         writeln!(out, "{}", json!({"hash": format!("{hash:016x}"), "bucket": bucket_of(hash)}))?;
     }

@@ -10,7 +10,10 @@ pub fn read(directory: &Path) -> Result<Result<Definitions, Vec<Problem>>> {
     collect(directory, &mut files)?;
     files.sort();
     if files.is_empty() {
-        bail!("{} has no .yaml or .yml files; put definitions there, or give another directory with --config", directory.display());
+        bail!(
+            "{} has no .yaml or .yml files; put definitions there, or give another directory with --config",
+            directory.display()
+        );
     }
     let mut texts = Vec::new();
     for file in &files {

@@ -1,5 +1,7 @@
 //! The `assay` command: the only place that reads arguments and the environment.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to people is what a command does")]
+
 mod bucket;
 mod check;
 mod definitions;
@@ -30,7 +32,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("ASSAY_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+            tracing_subscriber::EnvFilter::try_from_env("ASSAY_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
         .init();

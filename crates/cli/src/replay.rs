@@ -72,7 +72,10 @@ fn read(files: &[PathBuf]) -> Result<Vec<Line>> {
             }
             let place = || format!("{shown}, line {}", number + 1);
             let given = serde_json::from_slice::<Appended>(&bytes).ok().and_then(|line| line.append_time);
-            let given = given.map(|text| parse_time(&text).map_err(|problem| anyhow!("append_time {problem}"))).transpose().with_context(place)?;
+            let given = given
+                .map(|text| parse_time(&text).map_err(|problem| anyhow!("append_time {problem}")))
+                .transpose()
+                .with_context(place)?;
             if let Some(given) = given {
                 if appended.is_some_and(|before| given < before) {
                     bail!("{}: append_time goes backwards; a log's time never does", place());
@@ -109,7 +112,9 @@ fn open(file: &Path) -> Result<Box<dyn Read>> {
     let opened = std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?;
     Ok(match file.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(opened)),
-        Some("zst") => Box::new(zstd::stream::read::Decoder::new(opened).with_context(|| format!("unpacking {}", file.display()))?),
+        Some("zst") => {
+            Box::new(zstd::stream::read::Decoder::new(opened).with_context(|| format!("unpacking {}", file.display()))?)
+        }
         _ => Box::new(opened),
     })
 }
@@ -142,7 +147,12 @@ impl Effects for Collected {
     fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
         self.rejected += 1;
         if self.told.len() < TOLD_MAX {
-            self.told.push(format!("{}: {}: {}", letter.reason, letter.detail, String::from_utf8_lossy(letter.input.payload)));
+            self.told.push(format!(
+                "{}: {}: {}",
+                letter.reason,
+                letter.detail,
+                String::from_utf8_lossy(letter.input.payload)
+            ));
         }
     }
     fn look(&mut self, look: Look) {
@@ -154,7 +164,7 @@ impl Effects for Collected {
 
 impl Replay {
     pub fn new(count: u32, start: Timestamp, bodies: &[String]) -> Result<Self> {
-        let mut genesis = control::Genesis::new("replay".to_owned(), count, 0x5eed_0f_a55a7);
+        let mut genesis = control::Genesis::new("replay".to_owned(), count, 0x05ee_d0fa_55a7);
         genesis.semantics = SEMANTICS;
         let late = Span(genesis.late_ms as i64 * 1_000);
         let mut log = Replay {
@@ -169,7 +179,8 @@ impl Replay {
         records.extend(control::version(1, bodies));
         for partition in 0..count {
             for record in &records {
-                let headers: Vec<(&str, &[u8])> = record.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+                let headers: Vec<(&str, &[u8])> =
+                    record.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
                 log.append(partition, start, &headers, &record.body)?;
             }
         }
@@ -210,7 +221,8 @@ impl Replay {
     fn append(&mut self, partition: u32, time: Timestamp, headers: &[(&str, &[u8])], payload: &[u8]) -> Result<()> {
         let (state, next) = &mut self.partitions[partition as usize];
         // A log counts milliseconds.
-        let input = Input { offset: *next, timestamp: Timestamp::from_millis(time.millis()), key: None, headers, payload };
+        let input =
+            Input { offset: *next, timestamp: Timestamp::from_millis(time.millis()), key: None, headers, payload };
         *next += 1;
         let state = match state {
             Some(state) => state,

@@ -19,10 +19,15 @@ const INPUT_MAX: u64 = 256 << 20;
 pub fn run(_: &Arguments) -> Result<ExitCode> {
     let mut text = String::new();
     std::io::stdin().take(INPUT_MAX).read_to_string(&mut text).context("reading standard input")?;
-    let inputs: Value = serde_json::from_str(&text).context("standard input is not JSON; give an array of objects with a 'method'")?;
-    let Value::Array(inputs) = inputs else { anyhow::bail!("standard input is no array; give an array of objects with a 'method'") };
-    let answers: Vec<Value> =
-        inputs.iter().map(|input| door::evaluate(input).unwrap_or_else(|problem| json!({"error": problem.to_string()}))).collect();
+    let inputs: Value =
+        serde_json::from_str(&text).context("standard input is not JSON; give an array of objects with a 'method'")?;
+    let Value::Array(inputs) = inputs else {
+        anyhow::bail!("standard input is no array; give an array of objects with a 'method'")
+    };
+    let answers: Vec<Value> = inputs
+        .iter()
+        .map(|input| door::evaluate(input).unwrap_or_else(|problem| json!({"error": problem.to_string()})))
+        .collect();
     println!("{}", Value::from(answers));
     Ok(ExitCode::SUCCESS)
 }

@@ -24,8 +24,12 @@ pub fn render(results: &Results) -> String {
 
 fn render_experiment(experiment: &ExperimentResult, out: &mut String) {
     let _ = writeln!(out, "\n{} ({})", experiment.id, status_name(experiment.status));
-    let units: Vec<String> =
-        experiment.variants.iter().zip(&experiment.units).map(|((name, ..), units)| format!("{name} {units}")).collect();
+    let units: Vec<String> = experiment
+        .variants
+        .iter()
+        .zip(&experiment.units)
+        .map(|((name, ..), units)| format!("{name} {units}"))
+        .collect();
     let split = if experiment.srm.alarm { "SPLIT BROKEN" } else { "split fine" };
     let _ = writeln!(
         out,
@@ -36,24 +40,36 @@ fn render_experiment(experiment: &ExperimentResult, out: &mut String) {
         number(experiment.srm.p_value_running),
         number(experiment.srm.p_value_fixed)
     );
-    let mut rows = vec![["metric", "variant", "units", "sum", "mean", "lift", "always-valid interval", "p (running)", ""].map(str::to_owned)];
+    let mut rows = vec![
+        ["metric", "variant", "units", "sum", "mean", "lift", "always-valid interval", "p (running)", ""]
+            .map(str::to_owned),
+    ];
     for metric in &experiment.metrics {
         rows.extend(metric.arms.iter().map(|arm| row(metric, arm)));
     }
-    let widths: Vec<usize> = (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> =
+        (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
     for row in &rows {
         let cells: Vec<String> = row
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(|(at, (cell, &width))| if at < 2 || at == 8 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .map(
+                |(at, (cell, &width))| {
+                    if at < 2 || at == 8 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
             .collect();
         let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
     }
 }
 
 fn row(metric: &MetricResult, arm: &Arm) -> [String; 9] {
-    let label = if arm.control { format!("{} ({}, {})", metric.id, kind_name(&metric.kind), role_name(metric.role)) } else { String::new() };
+    let label = if arm.control {
+        format!("{} ({}, {})", metric.id, kind_name(&metric.kind), role_name(metric.role))
+    } else {
+        String::new()
+    };
     let mut cells = [
         label,
         arm.variant.clone(),
@@ -68,7 +84,11 @@ fn row(metric: &MetricResult, arm: &Arm) -> [String; 9] {
     if let Some(comparison) = &arm.comparison {
         let look = &comparison.always_valid;
         cells[5] = comparison.lift.map_or("–".to_owned(), |lift| format!("{:+.2}%", 100.0 * lift));
-        cells[6] = if look.low.is_finite() { format!("{} … {}", signed(look.low), signed(look.high)) } else { "–".to_owned() };
+        cells[6] = if look.low.is_finite() {
+            format!("{} … {}", signed(look.low), signed(look.high))
+        } else {
+            "–".to_owned()
+        };
         cells[7] = number(comparison.remembered.map_or(look.p_value, |remembered| remembered.running.p_value));
         cells[8] = if comparison.srm_blocked { "srm_blocked" } else { look.status.name() }.to_owned();
     }

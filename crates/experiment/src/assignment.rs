@@ -64,7 +64,7 @@ pub fn bucket(tag: Tag, salt: &str, unit_type: &str, unit: &str) -> u32 {
 
 /// The bucket of a hash.
 pub fn bucket_of(hash: u64) -> u32 {
-    (u128::from(hash) * u128::from(BUCKETS) >> 64) as u32
+    ((u128::from(hash) * u128::from(BUCKETS)) >> 64) as u32
 }
 
 /// Index of the variant that the hash gives a unit, whether or not the layer lets it in. `None` without a salt.

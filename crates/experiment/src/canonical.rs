@@ -5,17 +5,22 @@
 use crate::decimal::decimal_text;
 use crate::parse::{Source, parse};
 use crate::{
-    Assignment, Covariate, Crossing, Definitions, Direction, EventMatch, Experiment, Flag, FlagKind, FlagOutcome, GuardrailAction,
-    Maturity, Method, Metric, MetricKind, RatioPart, Role, Span, Status, Value,
+    Assignment, Covariate, Crossing, Definitions, Direction, EventMatch, Experiment, Flag, FlagKind, FlagOutcome,
+    GuardrailAction, Maturity, Method, Metric, MetricKind, RatioPart, Role, Span, Status, Value,
 };
 use serde_json::{Map, Value as Json, json};
 
 /// One canonical text per definition; metrics first, experiments last.
 pub fn parts(all: &Definitions) -> Vec<String> {
     let metrics = all.metrics.values().map(metric);
-    let layers = all.layers.values().map(|it| without_null(json!({"kind": "layer", "id": it.id, "unit": it.unit, "salt": it.salt})));
+    let layers = all
+        .layers
+        .values()
+        .map(|it| without_null(json!({"kind": "layer", "id": it.id, "unit": it.unit, "salt": it.salt})));
     let holdouts = all.holdouts.values().map(|it| {
-        without_null(json!({"kind": "holdout", "id": it.id, "unit": it.unit, "share": micro(it.share.into()), "salt": it.salt}))
+        without_null(
+            json!({"kind": "holdout", "id": it.id, "unit": it.unit, "share": micro(it.share.into()), "salt": it.salt}),
+        )
     });
     let flags = all.flags.values().map(flag);
     let experiments = all.experiments.values().map(experiment);
@@ -29,8 +34,11 @@ pub fn definitions<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Definitio
 }
 
 fn experiment(it: &Experiment) -> Json {
-    let variants: Vec<Json> =
-        it.variants.iter().map(|one| json!({"name": one.name, "control": one.control, "weight": micro(one.weight as i64)})).collect();
+    let variants: Vec<Json> = it
+        .variants
+        .iter()
+        .map(|one| json!({"name": one.name, "control": one.control, "weight": micro(one.weight as i64)}))
+        .collect();
     let metrics: Vec<Json> = it
         .metrics
         .iter()
@@ -115,7 +123,8 @@ fn metric(it: &Metric) -> Json {
 fn with_event(mut out: Json, event: &EventMatch) -> Json {
     out["event"] = json!(event.name);
     if !event.filter.is_empty() {
-        out["where"] = event.filter.iter().map(|(name, text)| (name.clone(), json!(text))).collect::<Map<_, _>>().into();
+        out["where"] =
+            event.filter.iter().map(|(name, text)| (name.clone(), json!(text))).collect::<Map<_, _>>().into();
     }
     out
 }
@@ -133,7 +142,11 @@ fn flag(it: &Flag) -> Json {
             match &rule.outcome {
                 FlagOutcome::Serve(variant) => out["serve"] = json!(variant),
                 FlagOutcome::Rollout(shares) => {
-                    out["rollout"] = shares.iter().map(|(name, share)| (name.clone(), micro((*share).into()))).collect::<Map<_, _>>().into();
+                    out["rollout"] = shares
+                        .iter()
+                        .map(|(name, share)| (name.clone(), micro((*share).into())))
+                        .collect::<Map<_, _>>()
+                        .into();
                 }
             }
             without_null(out)

@@ -104,11 +104,14 @@ impl Genesis {
         let day = 24 * 3_600 * 1_000;
         let problem = if genesis.partitions == 0 || genesis.partitions > 65_536 {
             "partitions must be from 1 to 65536"
-        } else if genesis.look_ms == 0 || genesis.chunk_ms == 0 || genesis.chunk_ms % genesis.look_ms != 0 {
+        } else if genesis.look_ms == 0 || genesis.chunk_ms == 0 || !genesis.chunk_ms.is_multiple_of(genesis.look_ms) {
             "chunk_ms must be a multiple of look_ms, and both above 0"
         } else if genesis.chunk_ms > day || day % genesis.chunk_ms != 0 {
             "chunk_ms must divide a day, because a chunk lies in one day's table partition"
-        } else if genesis.future_ms > day || genesis.late_ms > 30 * day || genesis.first_exposure_slack_ms > genesis.late_ms {
+        } else if genesis.future_ms > day
+            || genesis.late_ms > 30 * day
+            || genesis.first_exposure_slack_ms > genesis.late_ms
+        {
             "future_ms may be up to a day, late_ms up to 30 days, first_exposure_slack_ms up to late_ms"
         } else if genesis.log.is_empty() || genesis.log.len() > 64 {
             "log must be 1 to 64 bytes"
@@ -132,7 +135,8 @@ pub fn tick() -> Encoded {
 /// All records of a version: its parts and the closing record.
 pub fn version(version: u64, bodies: &[String]) -> Vec<Encoded> {
     let count = bodies.len();
-    let headers = |more: (&'static str, String)| vec![(HEADER, "config".to_owned()), (VERSION_HEADER, version.to_string()), more];
+    let headers =
+        |more: (&'static str, String)| vec![(HEADER, "config".to_owned()), (VERSION_HEADER, version.to_string()), more];
     let part = |(index, body): (usize, &String)| Encoded {
         headers: headers((PART_HEADER, format!("{}/{count}", index + 1))),
         body: body.clone().into_bytes(),
@@ -164,16 +168,20 @@ pub fn decode<'a>(headers: &[(&str, &'a [u8])], payload: &'a [u8]) -> Result<Opt
         b"config" => {
             let text = |name: &str| find(name).map(|value| std::str::from_utf8(value).unwrap_or(""));
             let version = text(VERSION_HEADER).and_then(|text| text.parse().ok());
-            let version: u64 = version.filter(|&version| version > 0).ok_or_else(|| wrong("its version is missing or no number"))?;
+            let version: u64 =
+                version.filter(|&version| version > 0).ok_or_else(|| wrong("its version is missing or no number"))?;
             if let Some(part) = text(PART_HEADER) {
-                let numbers = part.split_once('/').and_then(|(at, of)| Some((at.parse::<u32>().ok()?, of.parse::<u32>().ok()?)));
-                let (at, count) =
-                    numbers.filter(|&(at, of)| 1 <= at && at <= of).ok_or_else(|| wrong("its part is not like 3/17"))?;
+                let numbers =
+                    part.split_once('/').and_then(|(at, of)| Some((at.parse::<u32>().ok()?, of.parse::<u32>().ok()?)));
+                let (at, count) = numbers
+                    .filter(|&(at, of)| 1 <= at && at <= of)
+                    .ok_or_else(|| wrong("its part is not like 3/17"))?;
                 let body = std::str::from_utf8(payload).map_err(|_| wrong("its body is not text"))?;
                 return Ok(Some(Control::Part { version, index: at - 1, count, body }));
             }
             let close = text(CLOSE_HEADER).and_then(|close| close.split_once(' '));
-            let numbers = close.and_then(|(count, hash)| Some((count.parse().ok()?, u128::from_str_radix(hash, 16).ok()?)));
+            let numbers =
+                close.and_then(|(count, hash)| Some((count.parse().ok()?, u128::from_str_radix(hash, 16).ok()?)));
             let (count, hash) = numbers.ok_or_else(|| wrong("it is neither a part nor a close of a version"))?;
             Ok(Some(Control::Close { version, count, hash }))
         }
@@ -186,7 +194,8 @@ mod tests {
     use super::*;
 
     fn read(encoded: &Encoded) -> Result<Option<Control<'_>>, Malformed> {
-        let headers: Vec<(&str, &[u8])> = encoded.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            encoded.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         decode(&headers, &encoded.body)
     }
 

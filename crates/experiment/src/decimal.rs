@@ -112,7 +112,9 @@ mod tests {
         for text in ["1000000000.000001", "1e400", "-1e10", "99999999999999999999999", "1e99999999999999999999"] {
             assert!(decimal(text).unwrap_err().contains("beyond"), "{text}");
         }
-        for text in ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "NaN", "Infinity", "0x10", "1_000", " 1", "1 ", "--1"] {
+        for text in
+            ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "NaN", "Infinity", "0x10", "1_000", " 1", "1 ", "--1"]
+        {
             assert!(decimal(text).unwrap_err().contains("not a number"), "{text}");
         }
     }

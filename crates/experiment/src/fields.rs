@@ -51,7 +51,10 @@ pub(crate) fn finish(fields: Fields<'_>) -> Result<Event<'_>, Malformed> {
     let unit_id = text("unit_id", required("unit_id", unit_id)?, limit::UNIT_ID)?;
     let unit_type = text("unit_type", fields.unit_type.unwrap_or(Cow::Borrowed("user")), limit::UNIT_TYPE)?;
     if by_user && unit_type != "user" {
-        return Err(Malformed::field("user_id", format!("names a user, but unit_type is '{unit_type}'; write unit_id")));
+        return Err(Malformed::field(
+            "user_id",
+            format!("names a user, but unit_type is '{unit_type}'; write unit_id"),
+        ));
     }
     let value = fields.event_value.transpose().map_err(|problem| Malformed::field("event_value", problem))?;
     let kind = required("event_type", fields.event_type)?;
@@ -77,7 +80,9 @@ pub(crate) fn finish(fields: Fields<'_>) -> Result<Event<'_>, Malformed> {
             }
             "bot" => Retraction::Bot,
             "erase" => Retraction::Erase,
-            other => return Err(Malformed::field("kind", format!("'{}' is none of correct, bot and erase", shown(other)))),
+            other => {
+                return Err(Malformed::field("kind", format!("'{}' is none of correct, bot and erase", shown(other))));
+            }
         }),
         other => {
             let problem = format!("'{}' is none of exposure, conversion and retraction", shown(other));
@@ -95,11 +100,15 @@ fn required<T>(name: &'static str, field: Option<T>) -> Result<T, Malformed> {
     field.ok_or_else(|| Malformed::field(name, "is missing"))
 }
 
-fn one_of<T: PartialEq>(name: (&'static str, Option<T>), alias: (&'static str, Option<T>)) -> Result<Option<T>, Malformed> {
+fn one_of<T: PartialEq>(
+    name: (&'static str, Option<T>),
+    alias: (&'static str, Option<T>),
+) -> Result<Option<T>, Malformed> {
     match (name.1, alias.1) {
-        (Some(one), Some(other)) if one != other => {
-            Err(Malformed::field(alias.0, format!("is another name of {} but has another value; send only one", name.0)))
-        }
+        (Some(one), Some(other)) if one != other => Err(Malformed::field(
+            alias.0,
+            format!("is another name of {} but has another value; send only one", name.0),
+        )),
         (one, other) => Ok(one.or(other)),
     }
 }
@@ -160,7 +169,8 @@ pub(crate) fn check_attributes<'a>(
         }
         match value {
             Attribute::Text(text) if text.len() > limit::ATTRIBUTE_VALUE => {
-                let problem = format!("'{name}' has {} bytes; at most {} are allowed", text.len(), limit::ATTRIBUTE_VALUE);
+                let problem =
+                    format!("'{name}' has {} bytes; at most {} are allowed", text.len(), limit::ATTRIBUTE_VALUE);
                 return Err(Malformed::field("attributes", problem));
             }
             Attribute::Number(number) if !number.is_finite() => {

@@ -37,8 +37,9 @@ pub fn expand_units(text: &str) -> Result<Vec<(String, String)>, Malformed> {
         let event = decode(text.as_bytes())?;
         return Ok(vec![(event.unit_id.into_owned(), text.to_owned())]);
     };
-    let units: BTreeMap<String, String> = serde_json::from_value(units)
-        .map_err(|_| Malformed::field("units", "must be an object of unit type and unit id, such as {\"user\": \"u1\"}"))?;
+    let units: BTreeMap<String, String> = serde_json::from_value(units).map_err(|_| {
+        Malformed::field("units", "must be an object of unit type and unit id, such as {\"user\": \"u1\"}")
+    })?;
     if units.is_empty() || units.len() > 8 {
         return Err(Malformed::field("units", "must name 1 to 8 units"));
     }
@@ -109,8 +110,11 @@ pub fn encode(event: &Event<'_>) -> String {
         field("unit_type", &quoted(&event.unit_type));
     }
     if !event.attributes.is_empty() {
-        let entries: Vec<String> =
-            event.attributes.iter().map(|(name, value)| format!("{}:{}", quoted(name), attribute_json(value))).collect();
+        let entries: Vec<String> = event
+            .attributes
+            .iter()
+            .map(|(name, value)| format!("{}:{}", quoted(name), attribute_json(value)))
+            .collect();
         field("attributes", &format!("{{{}}}", entries.join(",")));
     }
     if let Some(version) = event.config_version {

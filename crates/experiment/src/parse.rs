@@ -6,8 +6,8 @@ use crate::problem::{Problem, nearest};
 use crate::read::{Check, Map};
 use crate::yaml::{Node, Place, documents};
 use crate::{
-    Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse, Role, Segment,
-    Status, Variant, validate,
+    Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse,
+    Role, Segment, Status, Variant, validate,
 };
 use std::collections::BTreeMap;
 
@@ -42,7 +42,8 @@ pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
         set.problems.append(&mut check.problems);
     }
     if set.places.len() > DOCUMENTS_MAX {
-        let message = format!("{} definitions are more than the {DOCUMENTS_MAX} that one set may have", set.places.len());
+        let message =
+            format!("{} definitions are more than the {DOCUMENTS_MAX} that one set may have", set.places.len());
         set.problems.push(Problem::new("definitions", Place::default(), message));
     }
     validate::references(&set.definitions, &set.places, &mut set.problems);
@@ -61,7 +62,9 @@ const KINDS: [&str; 5] = ["experiment", "metric", "layer", "holdout", "flag"];
 impl Set {
     fn document(&mut self, check: &mut Check<'_>, node: &Node) {
         let Some(map) = check.map(node, "a document", &[]) else { return };
-        let Some(kind) = check.required(map, "kind", "a document").and_then(|node| check.scalar(node, "kind")) else { return };
+        let Some(kind) = check.required(map, "kind", "a document").and_then(|node| check.scalar(node, "kind")) else {
+            return;
+        };
         let Some(&kind) = KINDS.iter().find(|known| **known == kind) else {
             let near = nearest(kind, KINDS);
             check.complain(map.place_of("kind"), format!("kind '{kind}' is none of {}{near}", KINDS.join(", ")));
@@ -76,21 +79,43 @@ impl Set {
                         self.definitions.metrics.insert(id, metric);
                     }
                 }
-                (experiment.id.clone(), Box::new(|all: &mut Definitions| all.experiments.insert(experiment.id.clone(), experiment).is_none()) as Insert)
+                (
+                    experiment.id.clone(),
+                    Box::new(|all: &mut Definitions| {
+                        all.experiments.insert(experiment.id.clone(), experiment).is_none()
+                    }) as Insert,
+                )
             }),
-            "metric" => metric(check, node, &METRIC_KEYS)
-                .map(|metric| (metric.id.clone(), Box::new(|all: &mut Definitions| all.metrics.insert(metric.id.clone(), metric).is_none()) as Insert)),
-            "layer" => layer(check, node)
-                .map(|layer| (layer.id.clone(), Box::new(|all: &mut Definitions| all.layers.insert(layer.id.clone(), layer).is_none()) as Insert)),
-            "holdout" => holdout(check, node)
-                .map(|holdout| (holdout.id.clone(), Box::new(|all: &mut Definitions| all.holdouts.insert(holdout.id.clone(), holdout).is_none()) as Insert)),
-            _ => flag(check, node)
-                .map(|flag| (flag.id.clone(), Box::new(|all: &mut Definitions| all.flags.insert(flag.id.clone(), flag).is_none()) as Insert)),
+            "metric" => metric(check, node, &METRIC_KEYS).map(|metric| {
+                (
+                    metric.id.clone(),
+                    Box::new(|all: &mut Definitions| all.metrics.insert(metric.id.clone(), metric).is_none()) as Insert,
+                )
+            }),
+            "layer" => layer(check, node).map(|layer| {
+                (
+                    layer.id.clone(),
+                    Box::new(|all: &mut Definitions| all.layers.insert(layer.id.clone(), layer).is_none()) as Insert,
+                )
+            }),
+            "holdout" => holdout(check, node).map(|holdout| {
+                (
+                    holdout.id.clone(),
+                    Box::new(|all: &mut Definitions| all.holdouts.insert(holdout.id.clone(), holdout).is_none())
+                        as Insert,
+                )
+            }),
+            _ => flag(check, node).map(|flag| {
+                (
+                    flag.id.clone(),
+                    Box::new(|all: &mut Definitions| all.flags.insert(flag.id.clone(), flag).is_none()) as Insert,
+                )
+            }),
         };
-        if let Some((id, insert)) = id {
-            if self.is_new(check, kind, &id, place) {
-                insert(&mut self.definitions);
-            }
+        if let Some((id, insert)) = id
+            && self.is_new(check, kind, &id, place)
+        {
+            insert(&mut self.definitions);
         }
     }
 
@@ -102,7 +127,10 @@ impl Set {
             _ => rival(kind),
         };
         if let Some((other, (file, first))) = known {
-            check.complain(place, format!("{kind} '{id}' is defined twice; as {other} first in {file} on line {}", first.line));
+            check.complain(
+                place,
+                format!("{kind} '{id}' is defined twice; as {other} first in {file} on line {}", first.line),
+            );
             return false;
         }
         self.places.insert((kind, id.to_owned()), (check.file.to_owned(), place));
@@ -113,14 +141,35 @@ impl Set {
 type Insert = Box<dyn FnOnce(&mut Definitions) -> bool>;
 
 const EXPERIMENT_KEYS: [&str; 18] = [
-    "kind", "id", "title", "hypothesis", "owner", "status", "unit", "assignment", "salt", "layer", "slots", "traffic", "variants",
-    "targeting", "crossing", "metrics", "segments", "analysis",
+    "kind",
+    "id",
+    "title",
+    "hypothesis",
+    "owner",
+    "status",
+    "unit",
+    "assignment",
+    "salt",
+    "layer",
+    "slots",
+    "traffic",
+    "variants",
+    "targeting",
+    "crossing",
+    "metrics",
+    "segments",
+    "analysis",
 ];
 
 fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Metric, Place)>)> {
     let map = check.map(node, "an experiment", &EXPERIMENT_KEYS)?;
     let id = check.id(map, "an experiment");
-    let status = [("draft", Status::Draft), ("running", Status::Running), ("paused", Status::Paused), ("stopped", Status::Stopped)];
+    let status = [
+        ("draft", Status::Draft),
+        ("running", Status::Running),
+        ("paused", Status::Paused),
+        ("stopped", Status::Stopped),
+    ];
     let assignment = [("xp1", Assignment::Xp1), ("external", Assignment::External)];
     let crossing = [("exclude", Crossing::Exclude), ("first", Crossing::First), ("assigned", Crossing::Assigned)];
     let (metrics, in_place) = metric_uses(check, map);
@@ -145,7 +194,10 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Me
         analysis: analysis(check, map),
     };
     if experiment.crossing == Crossing::Assigned && experiment.assignment == Assignment::External {
-        check.complain(map.place_of("crossing"), "crossing: assigned needs assignment: xp1, because nobody else's choice is known");
+        check.complain(
+            map.place_of("crossing"),
+            "crossing: assigned needs assignment: xp1, because nobody else's choice is known",
+        );
     }
     id.map(|_| (experiment, in_place))
 }
@@ -159,7 +211,10 @@ fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
         if variants.iter().any(|variant| variant.name == name) {
             check.complain(one.place_of("name"), format!("variant '{name}' stands twice"));
         }
-        let weight = one.get("weight").map_or(Some(1_000_000), |node| check.millionths(node, "weight", true)).unwrap_or(1_000_000);
+        let weight = one
+            .get("weight")
+            .map_or(Some(1_000_000), |node| check.millionths(node, "weight", true))
+            .unwrap_or(1_000_000);
         if weight < 0 {
             check.complain(one.place_of("weight"), "a weight is never negative");
         }
@@ -241,7 +296,8 @@ fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> (Vec<MetricUse>, Vec<(Met
             check.complain(item.place, format!("metric '{metric}' stands twice"));
         }
         let role = [("primary", Role::Primary), ("secondary", Role::Secondary), ("guardrail", Role::Guardrail)];
-        let action = [("alert", GuardrailAction::Alert), ("pause", GuardrailAction::Pause), ("stop", GuardrailAction::Stop)];
+        let action =
+            [("alert", GuardrailAction::Alert), ("pause", GuardrailAction::Pause), ("stop", GuardrailAction::Stop)];
         let used = MetricUse {
             metric,
             role: check.choice(any, "role", &role).unwrap_or(Role::Secondary),
@@ -251,7 +307,10 @@ fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> (Vec<MetricUse>, Vec<(Met
         };
         if used.role != Role::Guardrail {
             for key in ["margin", "action"].into_iter().filter(|key| any.get(key).is_some()) {
-                check.complain(any.place_of(key), format!("'{key}' is for guardrails; write role: guardrail, or leave it out"));
+                check.complain(
+                    any.place_of(key),
+                    format!("'{key}' is for guardrails; write role: guardrail, or leave it out"),
+                );
             }
         }
         if used.margin.is_some_and(|margin| margin <= 0) || used.minimum_effect.is_some_and(|effect| effect <= 0) {
@@ -279,7 +338,12 @@ fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
                     Some((_, crate::yaml::Content::Scalar { text, .. })) if text == "auto" => None,
                     Some((node, _)) => {
                         let listed = check.list(node, "values (or auto)");
-                        Some(listed.iter().filter_map(|value| check.scalar(value, "a value").map(str::to_owned)).collect())
+                        Some(
+                            listed
+                                .iter()
+                                .filter_map(|value| check.scalar(value, "a value").map(str::to_owned))
+                                .collect(),
+                        )
                     }
                 };
                 Segment { attribute, values }
@@ -289,8 +353,12 @@ fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
         if listed.len() > SEGMENT_VALUES_MAX {
             check.complain(item.place, format!("{} values; at most {SEGMENT_VALUES_MAX} are allowed", listed.len()));
         }
-        if (1..listed.len()).any(|at| listed[..at].contains(&listed[at])) || listed.iter().any(|value| value == "other") {
-            check.complain(item.place, "values must differ from each other and from 'other', which stands for all that are not listed");
+        if (1..listed.len()).any(|at| listed[..at].contains(&listed[at])) || listed.iter().any(|value| value == "other")
+        {
+            check.complain(
+                item.place,
+                "values must differ from each other and from 'other', which stands for all that are not listed",
+            );
         }
         if segments.iter().any(|known| known.attribute == segment.attribute) {
             check.complain(item.place, format!("segment '{}' stands twice", segment.attribute));
@@ -306,7 +374,9 @@ fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
 fn analysis(check: &mut Check<'_>, map: Map<'_>) -> Analysis {
     // N* of 10,000 is the published choice for experiments without a plan.
     let usual = Analysis { method: Method::AlwaysValid, alpha: 50_000, planned_units: 10_000 };
-    let Some(one) = map.get("analysis").and_then(|node| check.map(node, "analysis", &["method", "alpha", "planned_units"])) else {
+    let Some(one) =
+        map.get("analysis").and_then(|node| check.map(node, "analysis", &["method", "alpha", "planned_units"]))
+    else {
         return usual;
     };
     let methods = [

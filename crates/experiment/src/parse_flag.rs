@@ -7,7 +7,11 @@ use crate::{Flag, FlagKind, FlagOutcome, FlagRule, Holdout, Layer, validate};
 pub(crate) fn layer(check: &mut Check<'_>, node: &Node) -> Option<Layer> {
     let map = check.map(node, "a layer", &["kind", "id", "unit", "salt", "title", "owner"])?;
     let id = check.id(map, "a layer")?;
-    Some(Layer { id, unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()), salt: check.text(map, "salt", 64) })
+    Some(Layer {
+        id,
+        unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()),
+        salt: check.text(map, "salt", 64),
+    })
 }
 
 pub(crate) fn holdout(check: &mut Check<'_>, node: &Node) -> Option<Holdout> {
@@ -40,7 +44,9 @@ pub(crate) fn flag(check: &mut Check<'_>, node: &Node) -> Option<Flag> {
     if let Some(default) = default.as_deref().filter(|default| !variants.iter().any(|(name, _)| name == default)) {
         check.complain(map.place_of("default"), format!("default '{default}' is no variant of this flag"));
     }
-    let rules = map.get("rules").map(|node| check.list(node, "rules").iter().filter_map(|rule| flag_rule(check, rule, &variants)).collect());
+    let rules = map
+        .get("rules")
+        .map(|node| check.list(node, "rules").iter().filter_map(|rule| flag_rule(check, rule, &variants)).collect());
     Some(Flag {
         id: id?,
         kind: kind?,

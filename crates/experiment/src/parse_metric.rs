@@ -5,8 +5,24 @@ use crate::yaml::{Content, Node};
 use crate::{Covariate, Direction, EventMatch, Maturity, Metric, MetricKind, RatioPart};
 
 pub(crate) const METRIC_KEYS: [&str; 18] = [
-    "kind", "id", "name", "type", "event", "where", "window", "cap", "floor", "covariate", "direction", "maturity", "from", "to",
-    "numerator", "denominator", "quantile", "description",
+    "kind",
+    "id",
+    "name",
+    "type",
+    "event",
+    "where",
+    "window",
+    "cap",
+    "floor",
+    "covariate",
+    "direction",
+    "maturity",
+    "from",
+    "to",
+    "numerator",
+    "denominator",
+    "quantile",
+    "description",
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -57,7 +73,9 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
             MetricKind::Retention { event: event?, from, to }
         }
         Type::Quantile => {
-            let quantile = check.required(map, "quantile", "a quantile metric").and_then(|node| check.millionths(node, "quantile", true))?;
+            let quantile = check
+                .required(map, "quantile", "a quantile metric")
+                .and_then(|node| check.millionths(node, "quantile", true))?;
             if !(1..1_000_000).contains(&quantile) {
                 check.complain(map.place_of("quantile"), "quantile must lie between 0 and 1, such as 0.95");
             }
@@ -66,10 +84,10 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
     };
     let id = id?;
     let (cap, floor) = (check.value(map, "cap"), check.value(map, "floor"));
-    if let (Some(cap), Some(floor)) = (cap, floor) {
-        if floor > cap {
-            check.complain(map.place_of("floor"), "floor must not be above cap");
-        }
+    if let (Some(cap), Some(floor)) = (cap, floor)
+        && floor > cap
+    {
+        check.complain(map.place_of("floor"), "floor must not be above cap");
     }
     // Values that keep growing after the exposure eat into the guarantee, those of conversions least.
     let usual = match kind {
@@ -78,7 +96,8 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
         _ if window.is_some() => Maturity::Matured,
         _ => Maturity::Open,
     };
-    let maturity = check.choice(map, "maturity", &[("open", Maturity::Open), ("matured", Maturity::Matured)]).unwrap_or(usual);
+    let maturity =
+        check.choice(map, "maturity", &[("open", Maturity::Open), ("matured", Maturity::Matured)]).unwrap_or(usual);
     if maturity == Maturity::Matured && window.is_none() && kind != Type::Retention {
         check.complain(map.place_of("maturity"), "maturity: matured needs a 'window', whose end makes a unit mature");
     }

@@ -189,7 +189,10 @@ impl Check<'_> {
         match unit.zip(count).map(|(unit, count)| Span(unit.0.saturating_mul(i64::from(count)))) {
             Some(span) if span.0 <= longest => Some(span),
             _ => {
-                self.complain(node.place, format!("{key} '{text}' is no length of time; write one such as 14d, 36h, 90m or 30s"));
+                self.complain(
+                    node.place,
+                    format!("{key} '{text}' is no length of time; write one such as 14d, 36h, 90m or 30s"),
+                );
                 None
             }
         }

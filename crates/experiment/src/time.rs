@@ -9,7 +9,8 @@ use crate::{Span, Timestamp};
 /// assert_eq!(assay_experiment::format_time(time), "2026-05-01T09:30:00.25Z");
 /// ```
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    parse(text.as_bytes()).map_err(|problem| format!("'{}' {problem}; write it like 2026-05-01T09:30:00.25Z", shown(text)))
+    parse(text.as_bytes())
+        .map_err(|problem| format!("'{}' {problem}; write it like 2026-05-01T09:30:00.25Z", shown(text)))
 }
 
 fn parse(text: &[u8]) -> Result<Timestamp, &'static str> {
@@ -19,7 +20,8 @@ fn parse(text: &[u8]) -> Result<Timestamp, &'static str> {
             if byte.is_ascii_digit() { Ok(sum * 10 + i64::from(byte - b'0')) } else { Err(SHAPE) }
         })
     };
-    let is = |at: usize, any: &[u8]| if text.get(at).is_some_and(|byte| any.contains(byte)) { Ok(()) } else { Err(SHAPE) };
+    let is =
+        |at: usize, any: &[u8]| if text.get(at).is_some_and(|byte| any.contains(byte)) { Ok(()) } else { Err(SHAPE) };
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     is(4, b"-")?;
     is(7, b"-")?;

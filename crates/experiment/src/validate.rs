@@ -20,26 +20,45 @@ pub(crate) fn references(all: &Definitions, places: &Places, problems: &mut Vec<
         for used in &experiment.metrics {
             if !all.metrics.contains_key(&used.metric) {
                 let near = nearest(&used.metric, all.metrics.keys().map(String::as_str));
-                complain("experiment", &experiment.id, format!("experiment '{}' uses metric '{}', which is not defined{near}", experiment.id, used.metric));
+                complain(
+                    "experiment",
+                    &experiment.id,
+                    format!("experiment '{}' uses metric '{}', which is not defined{near}", experiment.id, used.metric),
+                );
             }
         }
         let Some(share) = &experiment.layer else { continue };
         match all.layers.get(&share.layer) {
             None => {
                 let near = nearest(&share.layer, all.layers.keys().map(String::as_str));
-                complain("experiment", &experiment.id, format!("experiment '{}' lies in layer '{}', which is not defined{near}", experiment.id, share.layer));
+                complain(
+                    "experiment",
+                    &experiment.id,
+                    format!(
+                        "experiment '{}' lies in layer '{}', which is not defined{near}",
+                        experiment.id, share.layer
+                    ),
+                );
             }
             Some(layer) if layer.unit != experiment.unit => complain(
                 "experiment",
                 &experiment.id,
-                format!("experiment '{}' randomises '{}', its layer '{}' '{}'", experiment.id, experiment.unit, layer.id, layer.unit),
+                format!(
+                    "experiment '{}' randomises '{}', its layer '{}' '{}'",
+                    experiment.id, experiment.unit, layer.id, layer.unit
+                ),
             ),
             Some(_) => {}
         }
     }
     overlaps(all, &mut complain);
-    let filters: BTreeSet<&Vec<(String, String)>> =
-        all.metrics.values().flat_map(|metric| events(&metric.kind)).map(|event| &event.filter).filter(|filter| !filter.is_empty()).collect();
+    let filters: BTreeSet<&Vec<(String, String)>> = all
+        .metrics
+        .values()
+        .flat_map(|metric| events(&metric.kind))
+        .map(|event| &event.filter)
+        .filter(|filter| !filter.is_empty())
+        .collect();
     if filters.len() > FILTERS_MAX {
         let message = format!("{} different 'where' filters; at most {FILTERS_MAX} are possible", filters.len());
         problems.push(Problem::new("definitions", Place::default(), message));
@@ -80,9 +99,44 @@ fn events(kind: &MetricKind) -> Vec<&EventMatch> {
 
 /// Operators of JSONLogic and of flagd's dialect.
 const OPERATORS: [&str; 38] = [
-    "var", "missing", "missing_some", "if", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<", "<=", "max", "min", "+",
-    "-", "*", "/", "%", "map", "reduce", "filter", "all", "none", "some", "merge", "in", "cat", "substr", "log", "starts_with",
-    "ends_with", "sem_ver", "fractional",
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "reduce",
+    "filter",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "log",
+    "starts_with",
+    "ends_with",
+    "sem_ver",
+    "fractional",
 ];
 
 /// Whether a targeting rule uses only operators that exist. It is evaluated elsewhere.

@@ -85,7 +85,9 @@ pub fn decode<'a>(payload: &'a [u8], guid: Option<&[u8]>, schemas: &Schemas) -> 
         }
         [] => Err(Malformed::whole("is empty")),
         [0, ..] => Err(Malformed::whole("is too short for a schema id")),
-        [first, ..] => Err(Malformed::whole(format!("starts with byte {first:#04x}: neither JSON ('{{') nor Avro in Confluent framing (0)"))),
+        [first, ..] => Err(Malformed::whole(format!(
+            "starts with byte {first:#04x}: neither JSON ('{{') nor Avro in Confluent framing (0)"
+        ))),
     }
 }
 
@@ -213,9 +215,8 @@ fn built_in(bytes: &[u8], kind: Kind) -> Result<Event<'_>, Malformed> {
         Kind::Retraction => from.retraction()?,
     };
     let attributes = check_attributes(from.attributes()?)?;
-    let config_version = from.optional(|from| {
-        u64::try_from(from.long()?).map_err(|_| Malformed::field("config_version", "is negative"))
-    })?;
+    let config_version = from
+        .optional(|from| u64::try_from(from.long()?).map_err(|_| Malformed::field("config_version", "is negative")))?;
     let sdk = from.optional(|from| text("sdk", from.string()?, limit::SDK))?;
     let copy = u32::try_from(from.int()?).map_err(|_| Malformed::field("copy", "is negative"))?;
     if !from.bytes.is_empty() {
@@ -256,7 +257,8 @@ impl<'a> Datum<'a> {
     }
 
     fn int(&mut self) -> Result<i32, Malformed> {
-        i32::try_from(self.long()?).map_err(|_| Malformed::whole("has a number of more than 32 bits where an int should be"))
+        i32::try_from(self.long()?)
+            .map_err(|_| Malformed::whole("has a number of more than 32 bits where an int should be"))
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
@@ -265,7 +267,9 @@ impl<'a> Datum<'a> {
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        std::str::from_utf8(self.bytes()?).map(Cow::Borrowed).map_err(|_| Malformed::whole("has a text that is not UTF-8"))
+        std::str::from_utf8(self.bytes()?)
+            .map(Cow::Borrowed)
+            .map_err(|_| Malformed::whole("has a text that is not UTF-8"))
     }
 
     fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<Option<T>, Malformed> {

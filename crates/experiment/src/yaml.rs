@@ -78,14 +78,18 @@ fn node<'a>(file: &str, parser: &mut Events<'a>, event: Event<'a>, span: Span, d
     }
     let anchored = match &event {
         Event::Alias(_) => true,
-        Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => *anchor != 0,
+        Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+            *anchor != 0
+        }
         _ => false,
     };
     if anchored {
         return refuse("anchors and aliases are not used in definitions; write the value out");
     }
     let content = match event {
-        Event::Scalar(text, style, _, _) => Content::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain },
+        Event::Scalar(text, style, _, _) => {
+            Content::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain }
+        }
         Event::SequenceStart(..) => {
             let mut items = Vec::new();
             loop {
@@ -135,7 +139,8 @@ impl Node {
                 "" | "~" | "null" => Value::Null,
                 "true" => Value::Bool(true),
                 "false" => Value::Bool(false),
-                _ => serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| Value::from(text.as_str()), Value::Number),
+                _ => serde_json::from_str::<serde_json::Number>(text)
+                    .map_or_else(|_| Value::from(text.as_str()), Value::Number),
             },
             Content::List(items) => items.iter().map(Node::to_json).collect(),
             Content::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),

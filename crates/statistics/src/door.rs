@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 pub struct DoorError(String);
 
 type Answer = Result<Value, DoorError>;
+type Method = fn(&Value) -> Answer;
 
 /// Method names and what evaluates them.
-const METHODS: [(&str, fn(&Value) -> Answer); 11] = [
+const METHODS: [(&str, Method); 11] = [
     ("mixture_rho2", mixture_rho2),
     ("normal_mixture", normal_mixture),
     ("default_two_sample", default_two_sample),
@@ -49,7 +50,8 @@ pub fn evaluate(input: &Value) -> Answer {
 }
 
 fn read<'a, T: Deserialize<'a>>(input: &'a Value) -> Result<T, DoorError> {
-    T::deserialize(input).map_err(|problem| DoorError(format!("{}: {problem}", input["method"].as_str().unwrap_or_default())))
+    T::deserialize(input)
+        .map_err(|problem| DoorError(format!("{}: {problem}", input["method"].as_str().unwrap_or_default())))
 }
 
 fn check(holds: bool, message: &str) -> Result<(), DoorError> {
@@ -276,8 +278,8 @@ fn lift_cs_fieller(input: &Value) -> Answer {
     }
     let it: Input = read(input)?;
     let (control, treatment, design) = (it.control.arm()?, it.treatment.arm()?, it.plan.design()?);
-    let variance = always_valid::variance(&control, &treatment)
-        .ok_or_else(|| DoorError("each arm needs two units".to_owned()))?;
+    let variance =
+        always_valid::variance(&control, &treatment).ok_or_else(|| DoorError("each arm needs two units".to_owned()))?;
     check(variance.welch > 0.0, "the arms have no variance")?;
     let factor = if it.variance_floor { variance.floor / variance.welch } else { 1.0 };
     let multiplier = always_valid::multiplier(control.n + treatment.n, design.rho2, design.alpha);
@@ -381,7 +383,8 @@ fn welch_t_raw(input: &Value) -> Answer {
         let m2 = neumaier(values.iter().map(|value| (value - rough) * (value - rough))) - n * rest * rest;
         (Arm { n, mean: rough + rest, m2: m2.max(0.0) }, rough, rest)
     };
-    let ((mut control, rough_c, rest_c), (mut treatment, rough_t, rest_t)) = (arm(&it.control.values), arm(&it.treatment.values));
+    let ((mut control, rough_c, rest_c), (mut treatment, rough_t, rest_t)) =
+        (arm(&it.control.values), arm(&it.treatment.values));
     let means = (control.mean, treatment.mean);
     // Compared after the offset is taken off both.
     (control.mean, treatment.mean) = (rest_c, (rough_t - rough_c) + rest_t);
@@ -485,4 +488,3 @@ fn sequential_multinomial(input: &Value) -> Answer {
         ("p_running", numbers(running.into_iter())),
     ]))
 }
-

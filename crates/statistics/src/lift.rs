@@ -74,7 +74,8 @@ pub fn delta(control: &Arm, treatment: &Arm) -> Option<(f64, f64)> {
     if control.mean == 0.0 {
         return None;
     }
-    let (vc, vt, c2) = (control.variance() / control.n, treatment.variance() / treatment.n, control.mean * control.mean);
+    let (vc, vt, c2) =
+        (control.variance() / control.n, treatment.variance() / treatment.n, control.mean * control.mean);
     let variance = vt / c2 + vc * treatment.mean * treatment.mean / (c2 * c2);
     Some((treatment.mean / control.mean - 1.0, variance))
 }

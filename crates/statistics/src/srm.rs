@@ -63,9 +63,11 @@ pub fn sequential_ln_e(counts: &[f64], weights: &[f64], concentration: f64) -> f
         }
         let prior = concentration * share;
         let surprise = log1p((count - share * total) / (share * (concentration + total)));
-        sum += count * surprise + (prior - 0.5) * log1p(count / prior) + stirling_rest(prior + count) - stirling_rest(prior);
+        sum += count * surprise + (prior - 0.5) * log1p(count / prior) + stirling_rest(prior + count)
+            - stirling_rest(prior);
     }
-    sum - (concentration - 0.5) * log1p(total / concentration) - stirling_rest(concentration + total) + stirling_rest(concentration)
+    sum - (concentration - 0.5) * log1p(total / concentration) - stirling_rest(concentration + total)
+        + stirling_rest(concentration)
 }
 
 /// min(1, 1/E).

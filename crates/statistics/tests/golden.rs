@@ -1,10 +1,12 @@
 //! Every reference case whose method exists passes through the door, within the tolerances that its file states.
 
+#![allow(clippy::unwrap_used, reason = "a case that cannot be read has failed")]
+
 use assay_statistics::door;
 use serde_json::Value;
 
 /// Methods of these files that this crate does not have yet. A method that exists must not stand here.
-const ABSENT: [&str; 14] = [
+const ABSENT: [&str; 13] = [
     "growthbook_sequential",
     "normal_mixture_process",
     "msprt_absolute",
@@ -18,7 +20,6 @@ const ABSENT: [&str; 14] = [
     "cross_moments_merge",
     "summary_merge",
     "unit_updates",
-    "none",
 ];
 
 #[test]
@@ -50,7 +51,9 @@ fn check(file: &str, at_least: usize) {
         }
         checked += 1;
         let got = door::evaluate(&case["input"]).unwrap_or_else(|problem| panic!("{}: {problem}", case["name"]));
-        compare(&case["expected"], &got, "", &case["tolerance"], &mut |problem| wrong.push(format!("{}: {problem}", case["name"])));
+        compare(&case["expected"], &got, "", &case["tolerance"], &mut |problem| {
+            wrong.push(format!("{}: {problem}", case["name"]))
+        });
     }
     assert!(wrong.is_empty(), "{} of {checked}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(checked >= at_least, "only {checked} cases were checked");
@@ -58,7 +61,9 @@ fn check(file: &str, at_least: usize) {
 
 fn compare(expected: &Value, got: &Value, field: &str, tolerance: &Value, complain: &mut dyn FnMut(String)) {
     match (expected, got) {
-        (Value::Object(fields), _) => fields.iter().for_each(|(name, value)| compare(value, &got[name], name, tolerance, complain)),
+        (Value::Object(fields), _) => {
+            fields.iter().for_each(|(name, value)| compare(value, &got[name], name, tolerance, complain))
+        }
         (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
             items.iter().zip(others).for_each(|(item, other)| compare(item, other, field, tolerance, complain));
         }

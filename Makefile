@@ -1,0 +1,33 @@
+# Everything a newcomer needs: `make demo` runs the main job, `make test` runs all tests. Both install what is missing first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps demo test lint bench clean
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka's jars
+	@.ci/install-system
+	@.ci/install-clickhouse
+	@.ci/install-kafka
+
+demo: ## Play a published e-mail experiment of 64,000 customers through the whole system
+	@.ci/install-system demo
+	@.ci/install-clickhouse
+	cargo build --release --locked --package assay-cli
+	@target/release/assay demo $(ARGS)
+
+test: deps ## All tests, against real parts
+	cargo test --workspace --locked
+
+lint: ## Formatting, clippy, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+bench: ## The first look at speed (see benches/README.md)
+	cargo bench --package assay-benches
+
+clean: ## Remove everything that was built or fetched
+	cargo clean
