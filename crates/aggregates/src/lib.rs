@@ -12,6 +12,7 @@ mod dedupe;
 mod effects;
 mod look;
 mod partition;
+mod pieces;
 mod slot;
 mod snapshot;
 mod totals;
@@ -25,6 +26,7 @@ pub use dedupe::{Dedupe, Entry, Lookups, MemoryRuns, Remembered, RunName, Runs, 
 pub use effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 pub use look::{Counters, ExperimentChanges, Look, LookError};
 pub use partition::{Halt, Partition, SEMANTICS, Size};
+pub use pieces::{Assembler, pieces};
 pub use slot::{Tallies, horizon};
 pub use snapshot::{RestoreError, SnapshotInfo};
 pub use totals::{Block, SEGMENTS_MAX, SegmentValues};

@@ -190,14 +190,27 @@ impl Partition {
         Size { units, enrolments, unit_bytes: self.attribution.units.memory(), dedupe_bytes: self.dedupe.memory() }
     }
 
-    /// Applies the next record. After an error the partition must start again from its snapshot.
-    pub fn apply(&mut self, input: &Input<'_>, effects: &mut dyn Effects) -> Result<(), Halt> {
+    /// Whether a record of this time would end the open chunk before it is applied.
+    pub fn ends_chunk(&self, timestamp: Timestamp) -> bool {
+        let now = self.log_time.max(timestamp);
+        self.chunks.open.is_some_and(|open| now.0.div_euclid(self.chunks.length.0) > open)
+    }
+
+    /// Accepted events, control records and dead letters that the open chunk holds.
+    pub fn open_rows(&self) -> u32 {
+        self.chunk.rows + self.chunk.dead
+    }
+
+    /// Whether log time has to go on although no events come: an experiment runs, or rows wait for their chunk to end.
+    pub fn needs_ticks(&self) -> bool {
+        self.open_rows() > 0
+            || self.attribution.slots.iter().any(|slot| slot.ended.is_none_or(|ended| ended.0 > self.log_time.0 - Span::DAY.0))
+    }
+
+    /// Closes the windows that the next record closes, before it is applied: the moment for a snapshot. Applying the record does it too.
+    pub fn advance(&mut self, input: &Input<'_>, effects: &mut dyn Effects) -> Result<(), Halt> {
         if input.offset < self.next_offset {
             return Err(Halt::Repeated { partition: self.id, next: self.next_offset, found: input.offset });
-        }
-        let control = control::decode(input.headers, input.payload);
-        if let Ok(Some(control::Control::Genesis(genesis))) = &control {
-            self.check_same_log(genesis)?;
         }
         let now = self.log_time.max(input.timestamp);
         self.dedupe.advance(now)?;
@@ -209,7 +222,13 @@ impl Partition {
             self.close_chunk(window, effects);
         }
         self.log_time = now;
-        let outcome = match control {
+        Ok(())
+    }
+
+    /// Applies the next record. After an error the partition must start again from its snapshot.
+    pub fn apply(&mut self, input: &Input<'_>, effects: &mut dyn Effects) -> Result<(), Halt> {
+        self.advance(input, effects)?;
+        let outcome = match control::decode(input.headers, input.payload) {
             Ok(Some(control)) => self.control(control),
             Ok(None) => self.event(input, effects)?,
             Err(problem) => Outcome::Rejected(Reason::Control, problem.to_string()),
@@ -322,19 +341,14 @@ impl Partition {
         });
     }
 
-    fn check_same_log(&self, genesis: &control::Genesis) -> Result<(), Halt> {
-        check_genesis(self.id, genesis)?;
-        if *genesis != self.genesis {
-            let why = format!("it started as log {} and now says {}", self.genesis.log, genesis.log);
-            return Err(Halt::OtherLog { partition: self.id, why });
-        }
-        Ok(())
-    }
-
     fn control(&mut self, control: control::Control<'_>) -> Outcome {
         match control {
             control::Control::Tick => Outcome::Control { row: false },
-            control::Control::Genesis(_) => Outcome::Control { row: true },
+            control::Control::Genesis(genesis) if genesis == self.genesis => Outcome::Control { row: true },
+            // Anybody can write such a record, so it must not stop the partition; a topic that was recreated is found on opening it.
+            control::Control::Genesis(other) => {
+                Outcome::Rejected(Reason::Control, format!("this is log {}, the record starts log {}", self.genesis.log, other.log))
+            }
             control::Control::Part { version, index, count, body } => {
                 match self.versions.part(version, index, count, body) {
                     Ok(()) => Outcome::Control { row: true },

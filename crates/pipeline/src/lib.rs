@@ -1,1 +1,33 @@
 //! Poll, decode, apply, flush to ClickHouse, snapshot.
+//!
+//! [`Owner`] folds one partition and never waits for ClickHouse; [`Flusher`] makes durable what the owner told, in order, so that a
+//! snapshot is written only after everything that it covers. Both can be driven by one thread; [`Pipeline`] runs them on many. What may
+//! repeat after a crash are looks, rows, dead letters and snapshots since the last snapshot, all with the same content.
+//!
+//! Rejected: committing offsets to the broker as the place to go on from. Two truths about one position can disagree, and a snapshot has to
+//! name its offset anyway.
+
+mod clock;
+mod flush;
+mod metrics;
+mod migrate;
+mod owner;
+mod row;
+mod runs;
+mod service;
+mod sink;
+mod snapshots;
+mod spill;
+mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use flush::{ChunkRows, Flusher, FlusherParts, FlushError, Item, Letter, Topics};
+pub use metrics::Metrics;
+pub use migrate::{MigrationError, migrate};
+pub use owner::{Owner, OwnerError, OwnerSettings, Step};
+pub use runs::FileRuns;
+pub use service::{Doing, Parts, PartitionStatus, Pipeline};
+pub use sink::{ClickHouse, ClickHouseSettings, Insert, Sink, SinkError};
+pub use snapshots::{Restored, SnapshotError, Snapshots};
+pub use spill::Spill;
+pub use store::{DirectoryStore, Store, StoreError};
