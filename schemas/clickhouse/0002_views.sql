@@ -8,17 +8,18 @@ SETTINGS do_not_merge_across_partitions_select_final = 1;
 -- hour before it arrived.
 CREATE OR REPLACE VIEW first_exposures AS
 SELECT
-    experiment_id,
-    unit_type,
-    user_id,
-    argMin(variant, (greatest(created_at, log_time - INTERVAL 1 HOUR), created_at, variant, event_id)) AS variant,
-    min(greatest(created_at, log_time - INTERVAL 1 HOUR)) AS first_exposure,
-    argMin(metadata, (greatest(created_at, log_time - INTERVAL 1 HOUR), created_at, variant, event_id)) AS attributes,
-    uniqExact(variant) AS variants
-FROM events
-WHERE event_type = 'exposure'
-  AND (unit_type, user_id) NOT IN (SELECT unit_type, user_id FROM events WHERE event_type = 'retraction' AND kind IN ('bot', 'erase'))
-GROUP BY experiment_id, unit_type, user_id;
+    e.experiment_id AS experiment_id,
+    e.unit_type AS unit_type,
+    e.user_id AS user_id,
+    argMin(e.variant, (greatest(e.created_at, e.log_time - INTERVAL 1 HOUR), e.created_at, e.variant, e.event_id)) AS variant,
+    min(greatest(e.created_at, e.log_time - INTERVAL 1 HOUR)) AS first_exposure,
+    argMin(e.metadata, (greatest(e.created_at, e.log_time - INTERVAL 1 HOUR), e.created_at, e.variant, e.event_id)) AS attributes,
+    uniqExact(e.variant) AS variants
+FROM events AS e
+WHERE e.event_type = 'exposure'
+  AND (e.unit_type, e.user_id) NOT IN (
+    SELECT unit_type, user_id FROM events WHERE event_type = 'retraction' AND kind IN ('bot', 'erase'))
+GROUP BY e.experiment_id, e.unit_type, e.user_id;
 
 -- Conversions that were not taken back.
 CREATE OR REPLACE VIEW conversions AS

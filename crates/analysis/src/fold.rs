@@ -16,6 +16,8 @@ pub struct Analysis {
     pub(crate) length: Span,
     /// Last look that was evaluated.
     pub(crate) evaluated: Option<i64>,
+    /// Goes up when running values had to start anew.
+    pub(crate) epoch: u64,
     pub(crate) config: u64,
     pub(crate) bodies: Vec<String>,
     definitions: Definitions,
@@ -31,6 +33,7 @@ impl Analysis {
             late,
             length: Span::SECOND,
             evaluated: None,
+            epoch: 1,
             config: 0,
             bodies: Vec::new(),
             definitions: Definitions::default(),
@@ -96,7 +99,7 @@ impl Analysis {
         self.evaluated != before
     }
 
-    fn end_of(&self, look: i64) -> Timestamp {
+    pub(crate) fn end_of(&self, look: i64) -> Timestamp {
         Timestamp((look + 1) * self.length.0)
     }
 
@@ -110,7 +113,7 @@ impl Analysis {
         }
     }
 
-    fn absorb(&mut self, partition: usize, look: Look) {
+    pub(crate) fn absorb(&mut self, partition: usize, look: Look) {
         self.length = look.length;
         if let Some(bodies) = &look.definitions
             && look.config > self.config
@@ -124,6 +127,7 @@ impl Analysis {
             }
         }
         let part = &mut self.parts[partition];
+        part.applied = Some(look.last);
         part.head = Some(Head {
             log: look.log,
             semantics: look.semantics,
@@ -227,7 +231,17 @@ impl Analysis {
                 infer(sums, look, self.memory.get(phase).filter(|_| aligned))
             })
             .collect();
-        Results { look, aligned, config_version: self.config, experiments, counters, offsets, log, semantics }
+        Results { look, aligned, config_version: self.config, experiments, counters, offsets, log, semantics, epoch: self.epoch }
+    }
+
+    /// How many looks of a partition were read and wait for other partitions.
+    pub fn waiting(&self, partition: u32) -> usize {
+        self.parts[partition as usize].waiting.len()
+    }
+
+    /// The running values start anew, under the next epoch: their past is lost.
+    pub fn begin_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
     }
 
     /// Partitions whose results are frozen, and why.

@@ -1,7 +1,7 @@
 //! What is known of one partition: the newest sums it published, and the looks that wait for the other partitions.
 
 use assay_aggregates::{Block, Counters, Look, Tallies};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A phase of an experiment: id and salt.
 pub type Phase = (String, String);
@@ -49,6 +49,8 @@ pub(crate) const WAITING_MAX: usize = 50_000;
 pub(crate) struct Part {
     /// Last look read.
     pub read: Option<i64>,
+    /// Last look that is in the sums.
+    pub applied: Option<i64>,
     /// Read, but not all partitions have closed them.
     pub waiting: VecDeque<Look>,
     hashes: BTreeMap<i64, u128>,
@@ -77,6 +79,8 @@ pub(crate) struct PartExperiment {
     pub metrics: Vec<String>,
     pub tallies: Tallies,
     pub blocks: BTreeMap<(u8, i64), Block>,
+    /// Blocks that changed since they were last written to a table.
+    pub changed: BTreeSet<(u8, i64)>,
 }
 
 impl Part {
@@ -118,7 +122,8 @@ impl Part {
                 _ => Ok(false),
             };
         }
-        if look.previous != self.read {
+        // Where the start of the aggregates is gone, a full look is a start too; the running values begin a new epoch.
+        if look.previous != self.read && !(self.read.is_none() && look.keyframe) {
             return Err(Freeze::Gap { partition, after: look.previous, expected: self.read });
         }
         Ok(true)

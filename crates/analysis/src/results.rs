@@ -31,6 +31,8 @@ pub struct Results {
     pub log: String,
     /// Meaning of the fold.
     pub semantics: u32,
+    /// Goes up when running values had to start anew.
+    pub epoch: u64,
 }
 
 /// One experiment.
@@ -206,7 +208,7 @@ impl Results {
                 "log_time": format_time(log_time),
                 "partitions": self.offsets.len(),
             },
-            "provenance": {"log": self.log, "semantics": self.semantics, "offsets": offsets, "build": build},
+            "provenance": {"log": self.log, "semantics": self.semantics, "epoch": self.epoch, "offsets": offsets, "build": build},
         })
     }
 }
@@ -295,7 +297,7 @@ impl MetricResult {
 }
 
 impl Arm {
-    fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         let mut out = json!({
             "variant": self.variant, "units": self.units, "sum": self.sum, "mean": optional(self.mean), "variance": optional(self.variance),
         });

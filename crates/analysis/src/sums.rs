@@ -67,6 +67,7 @@ impl Sums {
         part.tallies = changes.tallies;
         for block in changes.blocks {
             let key = (block.variant, block.hour);
+            part.changed.insert(key);
             let old = part.blocks.insert(key, block.clone());
             if let Some(old) = old {
                 self.add(&old, false);

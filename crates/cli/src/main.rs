@@ -5,7 +5,12 @@
 mod bucket;
 mod check;
 mod definitions;
+mod engine;
+mod health;
 mod replay;
+mod report;
+mod serve;
+mod settings;
 mod stats;
 mod table;
 
@@ -22,6 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
     Replay(replay::Arguments),
     Stats(stats::Arguments),
     Bucket(bucket::Arguments),
@@ -32,12 +38,13 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("ASSAY_LOG")
+            tracing_subscriber::EnvFilter::try_from_env("ASSAY_TRACE")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
         .init();
     let outcome = match arguments.command {
+        Command::Serve(arguments) => serve::run(arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),

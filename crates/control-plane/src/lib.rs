@@ -1,1 +1,15 @@
-//! Definitions, publishing, results over HTTP.
+//! Definitions: the log's identity, and publishing into it.
+//!
+//! [`install`] makes a log Assay's, [`Publisher`] brings versions of the definitions into every partition. What a version may change is in
+//! [`compare`]. Rejected: a topic of its own for definitions, because then their place between two events would not be in the log.
+
+mod change;
+mod files;
+mod install;
+mod mint;
+mod publish;
+
+pub use change::{Refusal, compare};
+pub use files::FileError;
+pub use install::{InstallError, install};
+pub use publish::{PublishError, Publisher, Version};

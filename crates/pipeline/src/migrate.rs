@@ -15,7 +15,7 @@ const DEDUPLICATION_WINDOW: u64 = 100_000;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// ClickHouse is away or refused.
-    #[error("ClickHouse: {0}")]
+    #[error(transparent)]
     Sink(#[from] SinkError),
     /// A newer build was here.
     #[error("the database has migration {found}, this build knows {known}; use the build that made it, or a newer one")]

@@ -317,7 +317,12 @@ impl Worker {
         while !self.stopping() {
             match sender.send_timeout(item, TURN) {
                 Ok(()) => return Ok(true),
-                Err(SendTimeoutError::Timeout(back)) => item = back,
+                Err(SendTimeoutError::Timeout(back)) => {
+                    item = back;
+                    // Waiting for the flusher is no death.
+                    let now = self.parts.clock.wall_ms();
+                    self.tell(|status| status.alive_ms = now);
+                }
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Flusher("it is gone".to_owned())),
             }
         }

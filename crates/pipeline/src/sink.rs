@@ -98,6 +98,17 @@ impl ClickHouse {
         self.within(self.client.query_raw(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(&self.database))).execute())
     }
 
+    /// Inserts rows written as JSON, one a line. Blocks; not for asynchronous code.
+    pub fn insert_json(&self, table: &str, columns: &str, rows: Vec<u8>) -> Result<(), SinkError> {
+        let sql = format!("INSERT INTO {table} ({columns}) FORMAT JSONEachRow");
+        let client = self.client.clone().with_database(&self.database);
+        self.within(async move {
+            let mut request = client.insert_formatted_with(sql).with_setting("async_insert", "0");
+            request.send(Bytes::from(rows)).await?;
+            request.end().await
+        })
+    }
+
     /// Runs a query and gives its result in a format of ClickHouse's. Blocks; not for asynchronous code.
     pub fn query(&self, sql: &str, format: &str) -> Result<Vec<u8>, SinkError> {
         let client = self.client.clone().with_database(&self.database);

@@ -1,0 +1,235 @@
+//! Everything in one process: log, embedded ClickHouse, pipeline, analysis, health.
+
+use crate::definitions;
+use crate::health::{self, Health};
+use crate::report::Reporter;
+use crate::settings::{ClickHouseAt, Settings};
+use anyhow::{Context, Result, anyhow};
+use assay_aggregates::SEMANTICS;
+use assay_broker::{Log, Stamping, TopicSpec};
+use assay_control_plane::{Publisher, install};
+use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
+use assay_experiment::control::Genesis;
+use assay_pipeline::{
+    ClickHouse, ClickHouseSettings, DirectoryStore, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics, migrate,
+};
+use prometheus::Registry;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// Events are kept this long in a topic that is made now.
+const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// An insert that takes longer counts as failed.
+const INSERT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Snapshots older than this are removed when newer ones are whole.
+const KEEP_SNAPSHOTS: Duration = Duration::from_secs(3_600);
+
+/// Which services run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Reads events, writes rows and aggregates.
+    Pipeline,
+    /// Reads aggregates, writes results.
+    Analysis,
+    /// Publishes definitions.
+    ControlPlane,
+}
+
+/// A running Assay.
+pub struct Engine {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Names of its topics.
+    pub topics: Topics,
+    /// What it is.
+    pub genesis: Genesis,
+    /// Where rows are.
+    pub clickhouse: ClickHouse,
+    /// Where ClickHouse answers.
+    pub clickhouse_url: String,
+    /// Where health and metrics answer.
+    pub http: SocketAddr,
+    /// The newest results and how everything is.
+    pub health: Arc<Health>,
+    pipeline: Option<Arc<Pipeline>>,
+    reporter: Option<Reporter>,
+    stop: watch::Sender<bool>,
+    runtime: Option<Runtime>,
+}
+
+/// The topics of an installation.
+pub fn topics(prefix: &str) -> Topics {
+    Topics {
+        events: format!("{prefix}.events"),
+        aggregates: format!("{prefix}.aggregates"),
+        results: format!("{prefix}.results"),
+        dead_letters: format!("{prefix}.dead-letters"),
+    }
+}
+
+impl Engine {
+    /// Starts the parts; returns when all accept work.
+    pub fn start(settings: &Settings, only: &[Part]) -> Result<Engine> {
+        let runs = |part| only.is_empty() || only.contains(&part);
+        std::fs::create_dir_all(&settings.data)
+            .with_context(|| format!("making {}; give another directory with --data", settings.data.display()))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (stop, stopped) = watch::channel(false);
+        let registry = Registry::new();
+        health::register_build(&registry)?;
+        let listener = listen(&runtime, settings.listen, "--listen")?;
+        let http = listener.local_addr()?;
+        let log = assay_broker::open(&settings.log).context("opening the log")?;
+        let topics = topics(&settings.topics);
+        let genesis = make_log(log.as_ref(), settings, &topics)?;
+        let clickhouse_url = start_clickhouse(&runtime, settings, stopped.clone())?;
+        let clickhouse = ClickHouse::new(
+            &ClickHouseSettings {
+                url: clickhouse_url.clone(),
+                database: settings.database.clone(),
+                user: settings.login.0.clone(),
+                password: settings.login.1.clone(),
+                timeout: INSERT_TIMEOUT,
+            },
+            runtime.handle().clone(),
+        );
+        if let Err(problem) = migrate(&clickhouse) {
+            match settings.clickhouse {
+                ClickHouseAt::Embedded(_) => return Err(anyhow!(problem).context("preparing ClickHouse's tables")),
+                // Results do not need it; rows wait, and the tables are made when it is there.
+                ClickHouseAt::Url(_) => tracing::error!(%problem, "ClickHouse is not ready; rows wait in the store"),
+            }
+        }
+        if runs(Part::ControlPlane) {
+            publish(log.as_ref(), settings, &topics, &genesis)?;
+        }
+        let store = Arc::new(DirectoryStore::open(&settings.data.join("store"))?);
+        let pipeline = match runs(Part::Pipeline) {
+            true => Some(Arc::new(Pipeline::start(Parts {
+                log: log.clone(),
+                log_id: genesis.log.clone(),
+                topics: topics.clone(),
+                partitions: (0..genesis.partitions).collect(),
+                sink: Arc::new(clickhouse.clone()),
+                store: store.clone(),
+                runs: settings.data.join("runs"),
+                clock: Arc::new(SystemClock::default()),
+                metrics: Metrics::new(&registry)?,
+                owner: OwnerSettings { snapshot_every: settings.snapshot_every, ..OwnerSettings::default() },
+                keep_snapshots: KEEP_SNAPSHOTS,
+                spill_bytes_max: settings.spill_bytes,
+            })?)),
+            false => None,
+        };
+        let health = Arc::new(Health::new(registry, pipeline.clone())?);
+        let reporter = match runs(Part::Analysis) {
+            true => Some(Reporter::start(log.clone(), &topics, &genesis, store, clickhouse.clone(), health.clone())),
+            false => None,
+        };
+        runtime.spawn(health::serve(health.clone(), listener, stopped));
+        Ok(Engine {
+            log,
+            topics,
+            genesis,
+            clickhouse,
+            clickhouse_url,
+            http,
+            health,
+            pipeline,
+            reporter,
+            stop,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Stops everything between two records.
+    pub fn stop(mut self) {
+        if let Some(reporter) = self.reporter.take() {
+            reporter.stop();
+        }
+        self.health.forget_pipeline();
+        if let Some(pipeline) = self.pipeline.take().and_then(Arc::into_inner) {
+            pipeline.stop();
+        }
+        let _ = self.stop.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(10));
+        }
+    }
+}
+
+fn listen(runtime: &Runtime, address: SocketAddr, option: &str) -> Result<TcpListener> {
+    runtime.block_on(TcpListener::bind(address)).with_context(|| {
+        format!("listening on {address}; stop what uses the port, or choose another with {option} (port 0 takes a free one)")
+    })
+}
+
+fn make_log(log: &dyn Log, settings: &Settings, topics: &Topics) -> Result<Genesis> {
+    // A topic that exists says how many partitions it has; the wish counts only for a new one.
+    let partitions = log.topic(&topics.events).map_or(settings.partitions, |topic| topic.partitions);
+    let spec = |name: &str, partitions, stamping, compacted: bool| TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        stamping,
+        retention: (!compacted).then_some(RETENTION),
+        compacted,
+    };
+    let specs = [
+        spec(&topics.events, partitions, Stamping::Append, false),
+        spec(&topics.aggregates, partitions, Stamping::Append, false),
+        spec(&topics.results, 1, Stamping::Append, true),
+        spec(&topics.dead_letters, 1, Stamping::Append, false),
+    ];
+    let genesis = install(log, &specs, &topics.events, &settings.data.join("control"), |id, seed| Genesis {
+        semantics: SEMANTICS,
+        ..Genesis::new(id, partitions, seed)
+    })?;
+    Ok(genesis)
+}
+
+fn start_clickhouse(runtime: &Runtime, settings: &Settings, mut stopped: watch::Receiver<bool>) -> Result<String> {
+    let address = match &settings.clickhouse {
+        ClickHouseAt::Url(url) => return Ok(url.clone()),
+        ClickHouseAt::Embedded(address) => *address,
+    };
+    let listener = listen(runtime, address, "--clickhouse-listen")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let engine = open_embedded(&settings.data)?;
+    runtime.spawn(async move {
+        let shutdown = async move {
+            // The sender says so once, or is dropped.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        if let Err(problem) = serve(engine, listener, Access::Anyone, shutdown).await {
+            tracing::error!(%problem, "the embedded ClickHouse stopped answering");
+        }
+    });
+    Ok(url)
+}
+
+/// The engine in this process, on the data directory of an installation.
+pub fn open_embedded(data: &Path) -> Result<Embedded> {
+    let named = std::env::var_os("ASSAY_LIBCHDB").map(PathBuf::from);
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    let mut directories: Vec<PathBuf> = beside.iter().cloned().collect();
+    // In a checkout the binary is in target/release and the engine in target/clickhouse.
+    directories.extend(beside.iter().filter_map(|beside| Some(beside.parent()?.join("clickhouse"))));
+    directories.extend(["target/clickhouse", "/usr/local/lib", "/usr/lib"].map(PathBuf::from));
+    let library = find_library(named.as_deref(), &directories)?;
+    Ok(Embedded::open(&library, &data.join("clickhouse"))?)
+}
+
+fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesis) -> Result<()> {
+    let publisher = Publisher::new(log, &topics.events, genesis.partitions, &settings.data.join("control"));
+    publisher.resume()?;
+    let Some(directory) = &settings.config else { return Ok(()) };
+    let wanted = definitions::load(directory)?;
+    let version = publisher.publish(&wanted, None).context("publishing the definitions")?;
+    tracing::info!(version = version.number, "definitions are in force");
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! /metrics, /livez and /readyz, and the newest results that they and others show.
+
+use assay_analysis::{Freeze, View};
+use assay_pipeline::{Doing, PartitionStatus, Pipeline};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, Opts, Registry, TextEncoder};
+use serde_json::json;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How everything is.
+pub struct Health {
+    registry: Registry,
+    inner: Mutex<Inner>,
+    srm: GaugeVec,
+    crossed: GaugeVec,
+    freshness: Gauge,
+    latency: Histogram,
+    mismatches: IntCounter,
+}
+
+#[derive(Default)]
+struct Inner {
+    pipeline: Option<Arc<Pipeline>>,
+    view: Option<View>,
+    frozen: Vec<(u32, Freeze)>,
+    analysis: Option<String>,
+}
+
+/// A fold that said nothing for this long is dead.
+const SILENCE_MAX_MS: i64 = 60_000;
+
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// `assay_build_info`, always 1.
+pub fn register_build(registry: &Registry) -> prometheus::Result<()> {
+    let info = GaugeVec::new(Opts::new("assay_build_info", "What runs here; always 1."), &["version", "semantics"])?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION"), &assay_aggregates::SEMANTICS.to_string()]).set(1.0);
+    registry.register(Box::new(info))
+}
+
+impl Health {
+    /// With the measures of the results.
+    pub fn new(registry: Registry, pipeline: Option<Arc<Pipeline>>) -> prometheus::Result<Self> {
+        let per_experiment = |name: &str, help: &str| -> prometheus::Result<GaugeVec> {
+            let gauge = GaugeVec::new(Opts::new(name, help), &["experiment"])?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let srm = per_experiment("assay_srm_pvalue", "Running p-value of the split.")?;
+        let crossed = per_experiment("assay_multi_exposed_ratio", "Share of units that were seen in several variants.")?;
+        let freshness = Gauge::new("assay_results_look_timestamp_seconds", "As of when the aligned results are.")?;
+        let buckets = vec![0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0];
+        let latency = Histogram::with_opts(
+            HistogramOpts::new("assay_result_latency_seconds", "From the end of a look to its results.").buckets(buckets),
+        )?;
+        let mismatches =
+            IntCounter::new("assay_replay_hash_mismatch_total", "Partitions that contradicted themselves and are frozen.")?;
+        registry.register(Box::new(freshness.clone()))?;
+        registry.register(Box::new(latency.clone()))?;
+        registry.register(Box::new(mismatches.clone()))?;
+        let inner = Mutex::new(Inner { pipeline, ..Inner::default() });
+        Ok(Health { registry, inner, srm, crossed, freshness, latency, mismatches })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no code panics while it holds this lock")
+    }
+
+    /// The newest results.
+    pub fn view(&self) -> Option<View> {
+        self.held().view.clone()
+    }
+
+    /// How every partition is.
+    pub fn partitions(&self) -> Vec<PartitionStatus> {
+        self.held().pipeline.as_ref().map_or_else(Vec::new, |pipeline| pipeline.status())
+    }
+
+    /// Chunks and bytes that wait for ClickHouse, and why.
+    pub fn spilled(&self) -> (usize, u64, String) {
+        self.held().pipeline.as_ref().map_or((0, 0, String::new()), |pipeline| pipeline.spilled())
+    }
+
+    pub fn forget_pipeline(&self) {
+        self.held().pipeline = None;
+    }
+
+    pub fn show(&self, view: View, frozen: Vec<(u32, Freeze)>) {
+        let look_ms = view.aligned.look.millis();
+        self.freshness.set(look_ms as f64 / 1e3);
+        self.latency.observe((now_ms() - look_ms).max(0) as f64 / 1e3);
+        for experiment in &view.aligned.experiments {
+            self.srm.with_label_values(&[&experiment.id]).set(experiment.srm.p_value_running);
+            let units: i64 = experiment.units.iter().sum::<i64>() + experiment.crossed;
+            self.crossed.with_label_values(&[&experiment.id]).set(experiment.crossed as f64 / units.max(1) as f64);
+        }
+        let mut inner = self.held();
+        if frozen.len() > inner.frozen.len() {
+            self.mismatches.inc_by((frozen.len() - inner.frozen.len()) as u64);
+        }
+        (inner.view, inner.frozen, inner.analysis) = (Some(view), frozen, None);
+    }
+
+    /// The analysis does not go on.
+    pub fn analysis_failed(&self, problem: String) {
+        self.held().analysis = Some(problem);
+    }
+
+    /// Whether everything keeps up; the text says what does not.
+    pub fn ready(&self) -> (bool, serde_json::Value) {
+        let (partitions, spilled) = (self.partitions(), self.spilled());
+        let inner = self.held();
+        let behind: Vec<_> = partitions.iter().filter(|one| one.doing != Doing::Live).collect();
+        let doing = |one: &PartitionStatus| match &one.doing {
+            Doing::Starting => "starting: reads what it missed".to_owned(),
+            Doing::Live => "live".to_owned(),
+            Doing::Paused(why) => format!("paused: {why}"),
+            Doing::Halted(why) => format!("halted: {why}"),
+        };
+        let ready = behind.is_empty() && inner.frozen.is_empty() && inner.analysis.is_none();
+        let text = json!({
+            "ready": ready,
+            "partitions": partitions.iter().map(|one| json!({
+                "partition": one.partition, "state": doing(one), "next_offset": one.next_offset, "lag": one.lag,
+            })).collect::<Vec<_>>(),
+            "frozen": inner.frozen.iter().map(|(partition, why)| json!({"partition": partition, "why": why.to_string()})).collect::<Vec<_>>(),
+            "analysis": inner.analysis.clone().unwrap_or_else(|| "fine".to_owned()),
+            // Results stay live without it, so it does not make the service unready.
+            "clickhouse": if spilled.0 == 0 { "fine".to_owned() } else { format!("{} chunks ({} bytes) wait: {}", spilled.0, spilled.1, spilled.2) },
+        });
+        (ready, text)
+    }
+
+    fn alive(&self) -> bool {
+        let now = now_ms();
+        self.partitions().iter().all(|one| matches!(one.doing, Doing::Halted(_) | Doing::Starting) || now - one.alive_ms < SILENCE_MAX_MS)
+    }
+}
+
+/// Answers until the process stops.
+pub async fn serve(health: Arc<Health>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
+    let router = Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(health);
+    let shutdown = async move {
+        // The sender says so once, or is dropped.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(problem) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await {
+        tracing::error!(%problem, "health and metrics stopped answering");
+    }
+}
+
+async fn livez(State(health): State<Arc<Health>>) -> Response {
+    match health.alive() {
+        true => (StatusCode::OK, "alive\n").into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "a partition made no progress for a minute\n").into_response(),
+    }
+}
+
+async fn readyz(State(health): State<Arc<Health>>) -> Response {
+    let (ready, text) = health.ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response()
+}
+
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
+    let mut text = Vec::new();
+    let encoder = TextEncoder::new();
+    match encoder.encode(&health.registry.gather(), &mut text) {
+        Ok(()) => ([(header::CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response(),
+        Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, problem.to_string()).into_response(),
+    }
+}
