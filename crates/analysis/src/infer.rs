@@ -14,7 +14,7 @@ const SCALE: f64 = 1e6;
 const LIFT_PRIOR_SD: f64 = 0.05;
 
 /// What is remembered from look to look: the least p-values, and where they crossed.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Memory {
     /// By metric, then variant, then row: metrics are only ever added at the end.
     pub comparisons: Vec<Remembered>,
@@ -33,12 +33,14 @@ pub struct Remembered {
     pub crossed: Option<(Timestamp, u64)>,
 }
 
-impl Memory {
-    /// Before the first look.
-    pub fn new() -> Self {
+impl Default for Memory {
+    /// Before the first look: no p-value is below 1.
+    fn default() -> Self {
         Memory { comparisons: Vec::new(), srm: 1.0, looks: 0 }
     }
+}
 
+impl Memory {
     /// What is remembered of a comparison.
     pub(crate) fn recall(&self, sums: &Sums, metric: usize, variant: usize, row: usize) -> Option<Remembered> {
         self.comparisons.get(index(sums, metric, variant, row)).copied()

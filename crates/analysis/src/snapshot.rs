@@ -81,7 +81,7 @@ impl Analysis {
         experiment.layer = None;
         experiment.salt = Some(phase.1.clone());
         definitions.experiments.insert(phase.0.clone(), experiment);
-        let memory = self.memory.get(phase).cloned().unwrap_or_else(Memory::new);
+        let memory = self.memory.get(phase).cloned().unwrap_or_default();
         let bits = |it: &Remembered| {
             let crossed = it.crossed.map(|(look, units)| (look.0, units));
             (it.running.p_value.to_bits(), it.running.low.to_bits(), it.running.high.to_bits(), crossed)

@@ -5,6 +5,9 @@
 mod bucket;
 mod check;
 mod definitions;
+mod demo;
+mod demo_plan;
+mod demo_view;
 mod engine;
 mod health;
 mod replay;
@@ -27,6 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Serve(serve::Arguments),
     Replay(replay::Arguments),
     Stats(stats::Arguments),
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let outcome = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),

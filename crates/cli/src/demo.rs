@@ -1,0 +1,225 @@
+//! `assay demo`: a published experiment through the real log, pipeline, ClickHouse and analysis, beside its published figures.
+
+use crate::demo_plan::{DataSet, Plan, Planned};
+use crate::demo_view::{Screen, compare};
+use crate::engine::Engine;
+use crate::health::now_ms;
+use crate::serve::wait_for_signal;
+use crate::settings::{ClickHouseAt, Given};
+use anyhow::{Context, Result, bail};
+use assay_broker::{NewRecord, Partition};
+use assay_experiment::partitioner::partition_of;
+use assay_pipeline::{DirectoryStore, Store};
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Play a published experiment through everything, in about a minute.
+///
+/// Real parts: a durable log, the ClickHouse engine, the pipeline and the analysis, in this process. Duplicates, disorder and broken events
+/// are added. Kill it in the middle and start it again: it goes on, and the numbers are the same.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  assay demo\n  assay demo --exit\n  assay demo --data cookie-cats --seconds 120\n\nWhile it runs: assay sql \"SELECT * FROM balance\", or curl the address that it prints."
+)]
+pub struct Arguments {
+    /// Which experiment.
+    #[arg(long, value_enum, default_value = "hillstrom")]
+    data: DataSet,
+    /// Its CSV file, if not the one that comes with Assay.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Print the final table and stop; exit code 0 only if everything agrees.
+    #[arg(long)]
+    exit: bool,
+    /// How long the two weeks take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(14..=3_600))]
+    seconds: u32,
+    /// Where the demonstration keeps its data.
+    #[arg(long, value_name = "DIR", default_value = ".local/demo")]
+    dir: PathBuf,
+    /// Start anew although an earlier demonstration was not finished.
+    #[arg(long)]
+    fresh: bool,
+    /// Log, for a real Kafka: kafka://HOST:PORT. Topics get a new name for every start.
+    #[arg(long, value_name = "ADDRESS")]
+    log: Option<String>,
+}
+
+/// What survives a kill.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    data: String,
+    start_ms: i64,
+    seconds: u32,
+    topics: String,
+    log: Option<String>,
+    /// Messages sent, at least.
+    sent: usize,
+    finished: bool,
+}
+
+/// After this long an unfinished demonstration is not taken up again: its exposures would be later than their conversions allow.
+const TAKE_UP_MS: i64 = 40 * 60 * 1_000;
+/// Messages are sent in steps of this.
+const STEP: Duration = Duration::from_millis(50);
+/// After the last message, all must have been counted and written within this.
+const SETTLE: Duration = Duration::from_secs(60);
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let directory = arguments.dir.join(arguments.data.name());
+    let mut progress = take_up(arguments, &directory)?;
+    let plan = arguments.data.plan(progress.start_ms, progress.seconds, arguments.file.as_deref())?;
+    let config = directory.join("definitions");
+    std::fs::create_dir_all(&config).with_context(|| format!("making {}", config.display()))?;
+    std::fs::write(config.join("experiment.yaml"), arguments.data.definitions(progress.seconds))?;
+    let settings = Given {
+        data: Some(directory.clone()),
+        log: progress.log.clone(),
+        partitions: Some(4),
+        topics: Some(progress.topics.clone()),
+        config: Some(config),
+        snapshot_seconds: Some(10),
+        clickhouse_listen: Some(free_or(8123)?),
+        listen: Some(free_or(8080)?),
+        ..Given::default()
+    }
+    .complete()?;
+    let engine = Engine::start(&settings, &[])?;
+    let mut screen = Screen::new(arguments.data, progress.seconds, std::io::stdout().is_terminal());
+    screen.begin(&engine, progress.sent, &plan);
+    let played = play(&engine, &plan, &mut progress, &directory, &mut screen)?;
+    screen.end(&engine, &plan);
+    let agreed = match played {
+        false => None,
+        true => Some(settle(&engine, &plan, arguments.data, &settings.clickhouse)?),
+    };
+    if agreed.is_some() {
+        progress.finished = true;
+        save(&directory, &progress)?;
+    }
+    if !arguments.exit {
+        println!("\nThe engine goes on; Ctrl-C stops it.");
+        wait_for_signal()?;
+    }
+    engine.stop();
+    Ok(if agreed == Some(true) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Goes on with a demonstration that was killed, or begins a new one.
+fn take_up(arguments: &Arguments, directory: &Path) -> Result<Progress> {
+    let file = directory.join("demo.json");
+    let known = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
+    let now = now_ms();
+    if let Some(known) = known {
+        let age = now - known.start_ms;
+        if !known.finished && !arguments.fresh && age < TAKE_UP_MS && known.log == arguments.log {
+            eprintln!("going on with the demonstration that began {} s ago (--fresh starts anew)", age / 1_000);
+            return Ok(known);
+        }
+    }
+    if directory.join("demo.json").exists() || directory.join("clickhouse").exists() {
+        std::fs::remove_dir_all(directory).with_context(|| format!("removing the last demonstration in {}", directory.display()))?;
+    } else if directory.exists() && std::fs::read_dir(directory)?.next().is_some() {
+        bail!("{} is not empty and no demonstration's; give another directory with --dir", directory.display());
+    }
+    let topics = if arguments.log.is_some() { format!("assay-demo-{now}") } else { "assay".to_owned() };
+    // Some seconds for the engine to start, so that the first events do not all come at once.
+    let progress = Progress {
+        data: arguments.data.name().to_owned(),
+        start_ms: now + 2_000,
+        seconds: arguments.seconds,
+        topics,
+        log: arguments.log.clone(),
+        sent: 0,
+        finished: false,
+    };
+    save(directory, &progress)?;
+    Ok(progress)
+}
+
+fn save(directory: &Path, progress: &Progress) -> Result<()> {
+    // An object of a store never changes, so it is replaced.
+    let store = DirectoryStore::open(directory)?;
+    let bytes = serde_json::to_vec(progress)?;
+    store.put("demo.json.next", &bytes)?;
+    std::fs::rename(directory.join("demo.json.next"), directory.join("demo.json")).context("keeping the progress")
+}
+
+/// Sends the plan on its clock. `false` when the process was told to stop.
+fn play(engine: &Engine, plan: &Plan, progress: &mut Progress, directory: &Path, screen: &mut Screen) -> Result<bool> {
+    let began = Instant::now();
+    // After a kill the clock goes on where it was, not where the wall clock is.
+    let offset_ms = plan.messages.get(progress.sent).map_or(0, |message| message.send_ms);
+    let lead_ms = if progress.sent == 0 { (progress.start_ms - now_ms()).max(0) } else { 0 };
+    let mut saved = Instant::now();
+    let mut shown = Instant::now();
+    while progress.sent < plan.messages.len() {
+        let clock_ms = (began.elapsed().as_millis() as i64 - lead_ms).max(0) as u32 + offset_ms;
+        let rest = &plan.messages[progress.sent..];
+        let due = rest.iter().take_while(|message| message.send_ms <= clock_ms).count();
+        send(engine, &rest[..due])?;
+        progress.sent += due;
+        if saved.elapsed() > Duration::from_secs(1) {
+            save(directory, progress)?;
+            saved = Instant::now();
+        }
+        if shown.elapsed() >= screen.every() {
+            screen.show(engine, clock_ms, progress.sent, plan);
+            shown = Instant::now();
+        }
+        std::thread::sleep(STEP);
+    }
+    save(directory, progress)?;
+    Ok(true)
+}
+
+fn send(engine: &Engine, messages: &[Planned]) -> Result<()> {
+    let mut by_partition: Vec<Vec<NewRecord<'_>>> = (0..engine.genesis.partitions).map(|_| Vec::new()).collect();
+    for message in messages {
+        let partition = partition_of(message.unit.as_bytes(), engine.genesis.partitions);
+        by_partition[partition as usize].push(NewRecord {
+            key: Some(message.unit.as_bytes()),
+            headers: &[],
+            payload: &message.payload,
+            timestamp_ms: None,
+        });
+    }
+    for (partition, records) in by_partition.iter().enumerate().filter(|(_, records)| !records.is_empty()) {
+        engine.log.append(&engine.topics.events, Partition(partition as u32), records)?;
+    }
+    Ok(())
+}
+
+/// Waits until everything is counted and in ClickHouse, then compares.
+fn settle(engine: &Engine, plan: &Plan, data: DataSet, clickhouse: &ClickHouseAt) -> Result<bool> {
+    let deadline = Instant::now() + SETTLE;
+    let (exposures, conversions) = plan.valid;
+    let rows = || -> Option<(u64, u64)> {
+        let sql = "SELECT countIf(event_type = 'exposure'), countIf(event_type = 'conversion') FROM events";
+        let text = String::from_utf8(engine.clickhouse.query(sql, "TabSeparated").ok()?).ok()?;
+        let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    };
+    let mut settled = false;
+    while !settled && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(250));
+        let counted = engine.health.view().map(|view| view.aligned.counters.originals).unwrap_or_default();
+        settled = counted[0] >= exposures && counted[1] >= conversions && rows() == Some(plan.valid);
+    }
+    let Some(view) = engine.health.view() else { bail!("no results came; look at {}/readyz", engine.http) };
+    let in_clickhouse = rows().unwrap_or_default();
+    Ok(compare(&view.aligned, &data.expected(), plan, in_clickhouse, &engine.clickhouse_url, clickhouse))
+}
+
+/// The usual port, or a free one if something else has it.
+fn free_or(port: u16) -> Result<SocketAddr> {
+    let usual = SocketAddr::from(([127, 0, 0, 1], port));
+    match TcpListener::bind(usual) {
+        Ok(_) => Ok(usual),
+        Err(_) => Ok(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?.local_addr()?),
+    }
+}
