@@ -4,6 +4,7 @@
 
 mod bucket;
 mod check;
+mod dead_letters;
 mod definitions;
 mod demo;
 mod demo_plan;
@@ -14,6 +15,7 @@ mod replay;
 mod report;
 mod serve;
 mod settings;
+mod sql;
 mod stats;
 mod table;
 
@@ -36,6 +38,8 @@ enum Command {
     Stats(stats::Arguments),
     Bucket(bucket::Arguments),
     Check(check::Arguments),
+    Sql(sql::Arguments),
+    DeadLetters(dead_letters::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Sql(arguments) => sql::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

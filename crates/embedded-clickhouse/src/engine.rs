@@ -111,10 +111,15 @@ impl Engine {
         Ok(Engine { shared: Arc::new(shared) })
     }
 
-    /// Runs one statement and waits for its whole result. Blocks: not for async code, which asks through [`crate::serve`].
-    pub fn query(&self, sql: &str, format: &str) -> Result<Vec<u8>, Error> {
-        let work =
-            Work { text: Bytes::copy_from_slice(sql.as_bytes()), format: Some(format.to_owned()), ..Work::default() };
+    /// Runs one statement in a database (`None` is `default`) and waits for its whole result. Blocks: not for async code, which asks
+    /// through [`crate::serve`].
+    pub fn query(&self, database: Option<&str>, sql: &str, format: &str) -> Result<Vec<u8>, Error> {
+        let work = Work {
+            text: Bytes::copy_from_slice(sql.as_bytes()),
+            format: Some(format.to_owned()),
+            database: database.map(str::to_owned),
+            ..Work::default()
+        };
         self.wait(work).map(|answer| answer.body)
     }
 
