@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Log, for a real Kafka: kafka://HOST:PORT. Topics get a new name for every start.
     #[arg(long, value_name = "ADDRESS")]
     log: Option<String>,
+    /// A ClickHouse server, http://HOST:PORT, in place of the embedded engine. The database gets the name of the demonstration.
+    #[arg(long, value_name = "URL")]
+    clickhouse: Option<String>,
 }
 
 /// What survives a kill.
@@ -66,6 +69,8 @@ struct Progress {
 const TAKE_UP_MS: i64 = 40 * 60 * 1_000;
 /// Messages are sent in steps of this.
 const STEP: Duration = Duration::from_millis(50);
+/// The progress is kept this often; what was sent since is sent again after a kill.
+const SAVE_EVERY: Duration = Duration::from_millis(200);
 /// After the last message, all must have been counted and written within this.
 const SETTLE: Duration = Duration::from_secs(60);
 
@@ -81,9 +86,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         log: progress.log.clone(),
         partitions: Some(4),
         topics: Some(progress.topics.clone()),
+        clickhouse: arguments.clickhouse.clone(),
+        database: arguments.clickhouse.as_ref().map(|_| format!("assay_demo_{}", progress.start_ms)),
         config: Some(config),
         snapshot_seconds: Some(10),
-        clickhouse_listen: Some(free_or(8123)?),
+        clickhouse_listen: if arguments.clickhouse.is_none() { Some(free_or(8123)?) } else { None },
         listen: Some(free_or(8080)?),
         ..Given::default()
     }
@@ -163,7 +170,7 @@ fn play(engine: &Engine, plan: &Plan, progress: &mut Progress, directory: &Path,
         let due = rest.iter().take_while(|message| message.send_ms <= clock_ms).count();
         send(engine, &rest[..due])?;
         progress.sent += due;
-        if saved.elapsed() > Duration::from_secs(1) {
+        if saved.elapsed() > SAVE_EVERY {
             save(directory, progress)?;
             saved = Instant::now();
         }
