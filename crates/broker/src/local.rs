@@ -143,7 +143,7 @@ impl LocalLog {
         Ok((topic, found))
     }
 
-    /// Removes segments whose newest record is older than their topic's retention. Returns how many.
+    /// Removes segments whose newest record is older than their topic's retention, as appending does. Returns how many.
     pub fn retain(&self) -> Result<usize, Error> {
         let now = (self.settings.clock)();
         let topics: Vec<_> =
@@ -188,7 +188,12 @@ impl Log for LocalLog {
 
     fn append(&self, topic: &str, partition: Partition, records: &[NewRecord<'_>]) -> Result<Vec<Appended>, Error> {
         let (topic, partition) = self.partition(topic, partition)?;
-        partition.append(topic.topic.stamping, records, &self.settings)
+        let appended = partition.append(topic.topic.stamping, records, &self.settings)?;
+        if let Some(retention) = topic.retention_ms {
+            // Only reads the age of the oldest segment, unless there is something to remove.
+            partition.retain((self.settings.clock)() - retention)?;
+        }
+        Ok(appended)
     }
 
     fn bounds(&self, topic: &str, partition: Partition) -> Result<Bounds, Error> {

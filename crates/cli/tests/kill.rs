@@ -1,0 +1,84 @@
+//! The process is killed again and again; what it leaves is what one uninterrupted fold of the log says, to the last bit.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
+
+mod world;
+
+use assay_real_parts::Kafka;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use world::{Server, verify};
+
+struct Demo {
+    directory: tempfile::TempDir,
+    arguments: Vec<String>,
+}
+
+impl Demo {
+    fn new(seconds: u32, more: &[&str]) -> Demo {
+        let directory = tempfile::Builder::new().prefix("kill-").tempdir_in(assay_real_parts::target()).unwrap();
+        let mut arguments: Vec<String> = ["demo", "--exit", "--seconds"].map(str::to_owned).to_vec();
+        arguments.extend([seconds.to_string(), "--dir".to_owned(), directory.path().display().to_string()]);
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        Demo { directory, arguments }
+    }
+
+    fn start(&self) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Kills it so many times at random moments, then lets it end. It ends well only if everything agrees with what was published.
+    fn survive(&self, cycles: u32, seed: u64, longest_ms: u64) {
+        let mut random = seed;
+        for cycle in 0..cycles {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let life = Duration::from_millis(100 + (random >> 33) % longest_ms);
+            let mut child = self.start();
+            let born = Instant::now();
+            while born.elapsed() < life {
+                assert!(child.try_wait().unwrap().is_none(), "it ended by itself in cycle {cycle}, seed {seed}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let status = self.start().wait().unwrap();
+        assert!(status.success(), "after {cycles} kills (seed {seed}) the demonstration does not agree: {status}");
+    }
+
+    fn data(&self) -> std::path::PathBuf {
+        self.directory.path().join("hillstrom")
+    }
+}
+
+/// A hundred kills; ClickHouse is a server beside, so that lives are short and kills come at every stage.
+#[test]
+fn a_hundred_kills_on_the_local_log_change_nothing() {
+    let server = Server::shared();
+    let demo = Demo::new(90, &["--clickhouse", &server.url]);
+    demo.survive(100, 20_081, 1_100);
+    verify(&format!("local:{}", demo.data().join("log").display()), &demo.data(), server);
+}
+
+#[test]
+fn twenty_kills_on_kafka_change_nothing() {
+    let server = Server::shared();
+    let kafka = Kafka::start();
+    let log = format!("kafka://{}", kafka.address);
+    let demo = Demo::new(50, &["--clickhouse", &server.url, "--log", &log]);
+    demo.survive(20, 4_711, 3_000);
+    verify(&log, &demo.data(), server);
+}
+
+/// The embedded engine dies with the process; its files must not.
+#[test]
+fn kills_with_the_embedded_engine_change_nothing() {
+    let demo = Demo::new(30, &[]);
+    demo.survive(8, 77, 6_000);
+}
