@@ -167,7 +167,7 @@ impl Attribution {
         if attributed {
             table.count_event(at);
         }
-        if is_kept(conversion.time, table.last_first(at), now, self.slack) {
+        if is_kept(conversion.time, now, self.slack) {
             table.open_or_add(at).kept.push(Kept { key, conversion, attributed });
         }
         if attributed { Converted::Attributed { void } } else { Converted::Unattributed { void } }

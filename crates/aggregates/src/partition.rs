@@ -204,7 +204,11 @@ impl Partition {
     /// Whether log time has to go on although no events come: an experiment runs, or rows wait for their chunk to end.
     pub fn needs_ticks(&self) -> bool {
         self.open_rows() > 0
-            || self.attribution.slots.iter().any(|slot| slot.ended.is_none_or(|ended| ended.0 > self.log_time.0 - Span::DAY.0))
+            || self
+                .attribution
+                .slots
+                .iter()
+                .any(|slot| slot.ended.is_none_or(|ended| ended.0 > self.log_time.0 - Span::DAY.0))
     }
 
     /// Closes the windows that the next record closes, before it is applied: the moment for a snapshot. Applying the record does it too.
@@ -346,9 +350,10 @@ impl Partition {
             control::Control::Tick => Outcome::Control { row: false },
             control::Control::Genesis(genesis) if genesis == self.genesis => Outcome::Control { row: true },
             // Anybody can write such a record, so it must not stop the partition; a topic that was recreated is found on opening it.
-            control::Control::Genesis(other) => {
-                Outcome::Rejected(Reason::Control, format!("this is log {}, the record starts log {}", self.genesis.log, other.log))
-            }
+            control::Control::Genesis(other) => Outcome::Rejected(
+                Reason::Control,
+                format!("this is log {}, the record starts log {}", self.genesis.log, other.log),
+            ),
             control::Control::Part { version, index, count, body } => {
                 match self.versions.part(version, index, count, body) {
                     Ok(()) => Outcome::Control { row: true },

@@ -247,18 +247,12 @@ impl SubTable {
         self.open.remove(&unit.0);
     }
 
-    /// The latest first exposure of the unit: conversions before it may still be claimed as long as it may move.
-    pub fn last_first(&self, unit: UnitAt) -> Timestamp {
-        self.enrolments(unit).map(|at| self.enrolments[at].first).max().unwrap_or(Timestamp::MIN)
-    }
-
     /// Drops what expired of one unit.
     pub fn prune(&mut self, unit: UnitAt, now: Timestamp, slack: Span) {
-        let last_first = self.last_first(unit);
         let firsts: Vec<(u16, Timestamp)> =
             self.enrolments(unit).map(|at| (self.enrolments[at].slot, self.enrolments[at].first)).collect();
         let Some(open) = self.open.get_mut(&unit.0) else { return };
-        open.kept.retain(|kept| is_kept(kept.conversion.time, last_first, now, slack));
+        open.kept.retain(|kept| is_kept(kept.conversion.time, now, slack));
         open.retracted.retain(|retracted| now <= retracted.until);
         open.ties.retain(|tie| firsts.iter().any(|&(slot, first)| slot == tie.slot && now <= first + slack));
         if *open.as_ref() == Open::default() {
@@ -301,7 +295,7 @@ impl SubTable {
         let live = |at: &u32| {
             let unit = &self.units[*at as usize];
             let waits = |open: &Open| {
-                open.kept.iter().any(|kept| is_kept(kept.conversion.time, Timestamp::MIN, now, slack))
+                open.kept.iter().any(|kept| is_kept(kept.conversion.time, now, slack))
                     || open.retracted.iter().any(|retracted| now <= retracted.until)
             };
             unit.head != NONE || unit.events != 0 || self.open.get(at).is_some_and(|open| waits(open))
@@ -328,8 +322,7 @@ impl SubTable {
                 self.cells(enrolment).iter().for_each(|&cell| out.int(cell));
             }
             let mut open = self.open.get(&at).map(|open| open.as_ref().clone()).unwrap_or_default();
-            let last_first = self.last_first(UnitAt(at));
-            open.kept.retain(|kept| is_kept(kept.conversion.time, last_first, now, slack));
+            open.kept.retain(|kept| is_kept(kept.conversion.time, now, slack));
             open.retracted.retain(|retracted| now <= retracted.until);
             open.ties.retain(|tie| {
                 enrolments
@@ -373,10 +366,10 @@ impl SubTable {
     }
 }
 
-/// Whether a conversion may still be attributed differently. Its unit's exposures count from M - slack at the earliest, so afterwards
-/// neither a first exposure at or before the conversion nor a move of `last_first` is possible.
-pub(crate) fn is_kept(time: Timestamp, last_first: Timestamp, now: Timestamp, slack: Span) -> bool {
-    now <= time.max(last_first) + slack
+/// Whether a conversion may still be attributed differently. A new first exposure is at M - slack or later: it cannot come before a
+/// conversion that is older than that, and one that is counted lies behind its unit's first exposure, which then cannot move either.
+pub(crate) fn is_kept(time: Timestamp, now: Timestamp, slack: Span) -> bool {
+    now <= time + slack
 }
 
 fn words(hash: u128) -> [u64; 2] {

@@ -193,8 +193,12 @@ fn said(looks: &[Look]) -> Truth {
 fn check(history: &History, partitions: u32) {
     for partition in fold(history, partitions) {
         for (at, look) in partition.looks.iter().enumerate() {
-            let prefix: Vec<&Record> =
-                partition.records.iter().filter(|(offset, _)| *offset < look.next_offset).map(|(_, record)| record).collect();
+            let prefix: Vec<&Record> = partition
+                .records
+                .iter()
+                .filter(|(offset, _)| *offset < look.next_offset)
+                .map(|(_, record)| record)
+                .collect();
             let expected = oracle(&prefix);
             let found = said(&partition.looks[..=at]);
             assert_eq!(found, expected, "look {} of {}: records {prefix:#?}", look.last, partition.looks.len());
@@ -209,7 +213,7 @@ fn check(history: &History, partitions: u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Invariants 4 to 7: at every look the state is brute force over the records before it.
     #[test]
@@ -282,7 +286,13 @@ proptest! {
 #[test]
 fn an_id_never_counts_twice_even_after_its_memory_ends() {
     let mut steps = vec![
-        Step { gap_s: 10, unit: 0, what: What::Expose { experiment: 0, variant: 0, country: 0 }, age_s: 0, repeats: None },
+        Step {
+            gap_s: 10,
+            unit: 0,
+            what: What::Expose { experiment: 0, variant: 0, country: 0 },
+            age_s: 0,
+            repeats: None,
+        },
         Step { gap_s: 10, unit: 0, what: What::Convert { name: 1, value: 0, gift: false }, age_s: -290, repeats: None },
     ];
     // The conversion again and again, over three times its memory.

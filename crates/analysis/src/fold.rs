@@ -231,7 +231,17 @@ impl Analysis {
                 infer(sums, look, self.memory.get(phase).filter(|_| aligned))
             })
             .collect();
-        Results { look, aligned, config_version: self.config, experiments, counters, offsets, log, semantics, epoch: self.epoch }
+        Results {
+            look,
+            aligned,
+            config_version: self.config,
+            experiments,
+            counters,
+            offsets,
+            log,
+            semantics,
+            epoch: self.epoch,
+        }
     }
 
     /// How many looks of a partition were read and wait for other partitions.

@@ -16,10 +16,10 @@ mod table;
 pub use fold::Analysis;
 pub use infer::{Memory, Remembered};
 pub use part::Freeze;
-pub use service::{Service, ServiceError, View};
-pub use snapshot::SnapshotError;
-pub use table::{AGGREGATE_COLUMNS, RESULT_COLUMNS, aggregate_rows, result_rows};
 pub use results::{
     Arm, Cohort, Comparison, ExperimentResult, MetricResult, Results, SegmentResult, Srm, kind_name, role_name,
     status_name,
 };
+pub use service::{Service, ServiceError, View};
+pub use snapshot::SnapshotError;
+pub use table::{AGGREGATE_COLUMNS, RESULT_COLUMNS, aggregate_rows, result_rows};

@@ -141,7 +141,11 @@ impl Service {
         for record in self.batch.iter() {
             let offset = record.offset.0;
             let start = *input.open_since.get_or_insert(offset);
-            let look = input.assembler.push(record.payload).map_err(|problem| ServiceError::Look { partition, offset, problem })?;
+            let look = input.assembler.push(record.payload).map_err(|problem| ServiceError::Look {
+                partition,
+                offset,
+                problem,
+            })?;
             if input.assembler.is_idle() {
                 input.open_since = None;
             }

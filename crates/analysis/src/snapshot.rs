@@ -115,8 +115,12 @@ impl Analysis {
         for phase in frame.phases {
             let key: Phase = (phase.id.clone(), phase.salt.clone());
             let definitions = canonical::definitions(phase.bodies.iter().map(String::as_str)).map_err(&wrong)?;
-            let experiment = definitions.experiments.get(&phase.id).ok_or_else(|| wrong("a phase lacks its experiment".to_owned()))?;
-            let metrics = phase.metrics.iter().map(|id| definitions.metrics.get(id).cloned()).collect::<Option<Vec<_>>>();
+            let experiment = definitions
+                .experiments
+                .get(&phase.id)
+                .ok_or_else(|| wrong("a phase lacks its experiment".to_owned()))?;
+            let metrics =
+                phase.metrics.iter().map(|id| definitions.metrics.get(id).cloned()).collect::<Option<Vec<_>>>();
             let metrics = metrics.ok_or_else(|| wrong("a phase lacks a metric".to_owned()))?;
             analysis.sums.insert(key.clone(), Sums::new(experiment, metrics));
             let remembered = |&(p, low, high, crossed): &(u64, u64, u64, Option<(i64, u64)>)| Remembered {

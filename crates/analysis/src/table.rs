@@ -50,8 +50,11 @@ pub fn aggregate_rows(analysis: &mut Analysis) -> Vec<u8> {
 /// Every number of a look.
 pub fn result_rows(results: &Results) -> Vec<u8> {
     let mut out = Vec::new();
-    let offsets: serde_json::Map<String, Json> =
-        results.offsets.iter().map(|(partition, (start, next, _))| (partition.to_string(), json!([start, next]))).collect();
+    let offsets: serde_json::Map<String, Json> = results
+        .offsets
+        .iter()
+        .map(|(partition, (start, next, _))| (partition.to_string(), json!([start, next])))
+        .collect();
     let offsets = Json::from(offsets).to_string();
     for experiment in &results.experiments {
         let mut rows = |segment: &str, value: &str, metrics: &[MetricResult]| {

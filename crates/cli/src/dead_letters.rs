@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use assay_broker::{Batch, Log, NewRecord, Offset, Partition, Record};
-use assay_experiment::wire::{self, Schemas};
 use assay_experiment::partitioner::partition_of;
+use assay_experiment::wire::{self, Schemas};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -180,11 +180,15 @@ fn advice(reason: &str) -> &'static str {
     match reason {
         "malformed" => "correct the service that sends it; the message says which field is wrong",
         "unknown_schema" => "register the schema, then re-send",
-        "unknown_experiment" | "unknown_variant" => "publish the experiment or correct its name in the service; re-sending helps only if it was published since",
+        "unknown_experiment" | "unknown_variant" => {
+            "publish the experiment or correct its name in the service; re-sending helps only if it was published since"
+        }
         "unknown_version" => "the edge was ahead of the log: re-send",
         "wrong_unit_type" => "send the unit that the experiment randomises",
         "not_running" => "the experiment is a draft: start it, then re-send",
-        "misrouted" => "the producer needs the murmur2 partitioner and the unit as its key; re-sending puts it where it belongs",
+        "misrouted" => {
+            "the producer needs the murmur2 partitioner and the unit as its key; re-sending puts it where it belongs"
+        }
         "future" | "late" => "check the clock of the device; late events cannot count any more",
         "conflict" => "two events have one id: give every event its own",
         "rate" => "this unit sends more than a person can: look whether it is a bot",
@@ -232,6 +236,9 @@ fn resend(log: &dyn Log, which: &Which, letters: &[Letter]) -> Result<()> {
             sent += part.len();
         }
     }
-    println!("re-sent {sent}{}", if kept > 0 { format!(", kept {kept} that must not come back") } else { String::new() });
+    println!(
+        "re-sent {sent}{}",
+        if kept > 0 { format!(", kept {kept} that must not come back") } else { String::new() }
+    );
     Ok(())
 }

@@ -129,7 +129,8 @@ fn take_up(arguments: &Arguments, directory: &Path) -> Result<Progress> {
         }
     }
     if directory.join("demo.json").exists() || directory.join("clickhouse").exists() {
-        std::fs::remove_dir_all(directory).with_context(|| format!("removing the last demonstration in {}", directory.display()))?;
+        std::fs::remove_dir_all(directory)
+            .with_context(|| format!("removing the last demonstration in {}", directory.display()))?;
     } else if directory.exists() && std::fs::read_dir(directory)?.next().is_some() {
         bail!("{} is not empty and no demonstration's; give another directory with --dir", directory.display());
     }

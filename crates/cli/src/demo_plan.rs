@@ -95,9 +95,9 @@ impl DataSet {
             DataSet::CookieCats => {
                 let text = include_str!("../data/cookie-cats.yaml");
                 let day = self.day_seconds(seconds);
-                [8, 7, 2, 1]
-                    .iter()
-                    .fold(text.to_owned(), |text, days| text.replace(&format!("DAYS_{days}"), &format!("{}s", days * day)))
+                [8, 7, 2, 1].iter().fold(text.to_owned(), |text, days| {
+                    text.replace(&format!("DAYS_{days}"), &format!("{}s", days * day))
+                })
             }
         }
     }
@@ -133,8 +133,24 @@ impl DataSet {
             DataSet::CookieCats => Expected {
                 units: vec![("gate_30", 44_700), ("gate_40", 45_489)],
                 rows: vec![
-                    row("retention_1", "gate_40", 20_034.0, 20_119.0, -0.0059051698, 0.30784143, (-0.015951211, 0.0041408709)),
-                    row("retention_7", "gate_40", 8_502.0, 8_279.0, -0.0082012983, 3.3519945, (-0.016068466, -0.00033413041)),
+                    row(
+                        "retention_1",
+                        "gate_40",
+                        20_034.0,
+                        20_119.0,
+                        -0.0059051698,
+                        0.30784143,
+                        (-0.015951211, 0.0041408709),
+                    ),
+                    row(
+                        "retention_7",
+                        "gate_40",
+                        8_502.0,
+                        8_279.0,
+                        -0.0082012983,
+                        3.3519945,
+                        (-0.016068466, -0.00033413041),
+                    ),
                     row(
                         "sum_game_rounds",
                         "gate_40",
@@ -152,11 +168,14 @@ impl DataSet {
     /// Every message of a demonstration that starts at a moment and lasts so many seconds.
     pub fn plan(self, start_ms: i64, seconds: u32, file: Option<&Path>) -> Result<Plan> {
         let text = self.read(file)?;
-        let mut planner = Planner { start_ms, plan: Plan { messages: Vec::new(), valid: (0, 0), repeats: 0, broken: 0 } };
+        let mut planner =
+            Planner { start_ms, plan: Plan { messages: Vec::new(), valid: (0, 0), repeats: 0, broken: 0 } };
         let span = seconds * 1_000;
         let mut reader = csv::Reader::from_reader(text.as_slice());
         let headers = reader.headers()?.clone();
-        let column = |name: &str| headers.iter().position(|header| header == name).with_context(|| format!("the file has no column {name}"));
+        let column = |name: &str| {
+            headers.iter().position(|header| header == name).with_context(|| format!("the file has no column {name}"))
+        };
         match self {
             DataSet::Hillstrom => {
                 let [segment, visit, conversion, spend] = ["segment", "visit", "conversion", "spend"].map(column);
@@ -242,7 +261,15 @@ struct Planner {
 }
 
 impl Planner {
-    fn exposure(&mut self, experiment: &str, variant: &str, unit: &str, at_ms: u32, attributes: Json, random: &mut Random) {
+    fn exposure(
+        &mut self,
+        experiment: &str,
+        variant: &str,
+        unit: &str,
+        at_ms: u32,
+        attributes: Json,
+        random: &mut Random,
+    ) {
         self.plan.valid.0 += 1;
         let event = json!({
             "event_id": random.uuid(), "event_type": "exposure", "event_time": self.time(at_ms), "unit_id": unit,
@@ -306,12 +333,19 @@ impl Planner {
             event(json!({"event_time": late})),
             event(json!({"event_time": "yesterday"})),
             event(json!({"event_value": "a lot"})),
-            String::from_utf8(event(json!({"event_value": 7}))).expect("JSON is text").replace("\"event_value\":7", "\"event_value\":1e400").into_bytes(),
+            String::from_utf8(event(json!({"event_value": 7})))
+                .expect("JSON is text")
+                .replace("\"event_value\":7", "\"event_value\":1e400")
+                .into_bytes(),
         ];
         self.plan.broken = mistakes.len() as u64;
         let spread = span_ms / mistakes.len() as u32;
         for (at, payload) in mistakes.into_iter().enumerate() {
-            self.plan.messages.push(Planned { send_ms: spread * at as u32, unit: "customer-00007".to_owned(), payload });
+            self.plan.messages.push(Planned {
+                send_ms: spread * at as u32,
+                unit: "customer-00007".to_owned(),
+                payload,
+            });
         }
     }
 }
@@ -334,6 +368,13 @@ impl Random {
 
     fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
-        format!("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", high >> 32, (high >> 16) & 0xffff, high & 0xfff, low >> 52, low & 0xffff_ffff_ffff)
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            low >> 52,
+            low & 0xffff_ffff_ffff
+        )
     }
 }

@@ -36,11 +36,19 @@ impl Screen {
 
     /// Before the first message.
     pub fn begin(&mut self, engine: &Engine, sent: usize, plan: &Plan) {
-        println!("Assay demonstration: {}, {} messages, two weeks in {} s", self.data.name(), plan.messages.len(), self.seconds);
+        println!(
+            "Assay demonstration: {}, {} messages, two weeks in {} s",
+            self.data.name(),
+            plan.messages.len(),
+            self.seconds
+        );
         println!("  log        {} partitions, identity {}", engine.genesis.partitions, engine.genesis.log);
         println!("  ClickHouse {} (database assay)", engine.clickhouse_url);
         println!("  health     http://{}/readyz  /metrics", engine.http);
-        println!("  try        curl '{}/?database=assay' -d 'SELECT * FROM balance FORMAT PrettyCompact'\n", engine.clickhouse_url);
+        println!(
+            "  try        curl '{}/?database=assay' -d 'SELECT * FROM balance FORMAT PrettyCompact'\n",
+            engine.clickhouse_url
+        );
         self.last = (Instant::now(), sent);
     }
 
@@ -132,8 +140,12 @@ fn interval(low: f64, high: f64) -> String {
 
 fn picture(results: &Results, text: &mut String) {
     for experiment in &results.experiments {
-        let units: Vec<String> =
-            experiment.variants.iter().zip(&experiment.units).map(|((name, ..), units)| format!("{name} {units}")).collect();
+        let units: Vec<String> = experiment
+            .variants
+            .iter()
+            .zip(&experiment.units)
+            .map(|((name, ..), units)| format!("{name} {units}"))
+            .collect();
         let split = if experiment.srm.alarm { "BROKEN" } else { "fine" };
         let _ = writeln!(
             text,
@@ -162,13 +174,15 @@ fn plot_metric(experiment: &ExperimentResult, metric: &MetricResult, text: &mut 
         let Some(comparison) = &arm.comparison else { continue };
         let p = comparison.remembered.map_or(1.0, |remembered| remembered.running.p_value);
         let mark = if p < experiment.alpha { "●" } else { " " };
-        let plot = bounds(arm).map_or_else(|| " ".repeat(PLOT), |(low, high)| plot(low, high, comparison.difference, extent));
+        let plot =
+            bounds(arm).map_or_else(|| " ".repeat(PLOT), |(low, high)| plot(low, high, comparison.difference, extent));
         let lift = comparison.lift.map_or_else(|| "–".to_owned(), |lift| format!("{:+.1}%", 100.0 * lift));
         let _ = writeln!(
             text,
             "  {:<8} {lift:>8}  {plot}  {:<22} p {:<9} {mark}",
             arm.variant,
-            bounds(arm).map_or_else(|| comparison.always_valid.status.name().to_owned(), |(low, high)| interval(low, high)),
+            bounds(arm)
+                .map_or_else(|| comparison.always_valid.status.name().to_owned(), |(low, high)| interval(low, high)),
             table::number(p)
         );
     }
@@ -246,9 +260,14 @@ pub fn compare(
         println!("\nThe rows, in SQL:");
         println!("  assay sql --url {url} \"SELECT * FROM balance\"");
         println!("  assay sql --url {url} \"SELECT reason, detail, payload FROM dead_letters FINAL LIMIT 5\"");
-        println!("  curl '{url}/?database=assay' -d 'SELECT metric, variant, look, p_value_running FROM experiment_results FINAL ORDER BY look DESC LIMIT 10'");
+        println!(
+            "  curl '{url}/?database=assay' -d 'SELECT metric, variant, look, p_value_running FROM experiment_results FINAL ORDER BY look DESC LIMIT 10'"
+        );
     }
-    println!("\n{}", if check.agreed { "Everything agrees." } else { "NOT everything agrees: see the lines marked above." });
+    println!(
+        "\n{}",
+        if check.agreed { "Everything agrees." } else { "NOT everything agrees: see the lines marked above." }
+    );
     check.agreed
 }
 

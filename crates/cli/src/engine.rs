@@ -11,7 +11,8 @@ use assay_control_plane::{Publisher, install};
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
 use assay_pipeline::{
-    ClickHouse, ClickHouseSettings, DirectoryStore, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics, migrate,
+    ClickHouse, ClickHouseSettings, DirectoryStore, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics,
+    migrate,
 };
 use prometheus::Registry;
 use std::net::SocketAddr;
@@ -165,7 +166,9 @@ impl Engine {
 
 fn listen(runtime: &Runtime, address: SocketAddr, option: &str) -> Result<TcpListener> {
     runtime.block_on(TcpListener::bind(address)).with_context(|| {
-        format!("listening on {address}; stop what uses the port, or choose another with {option} (port 0 takes a free one)")
+        format!(
+            "listening on {address}; stop what uses the port, or choose another with {option} (port 0 takes a free one)"
+        )
     })
 }
 

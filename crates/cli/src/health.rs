@@ -56,14 +56,18 @@ impl Health {
             Ok(gauge)
         };
         let srm = per_experiment("assay_srm_pvalue", "Running p-value of the split.")?;
-        let crossed = per_experiment("assay_multi_exposed_ratio", "Share of units that were seen in several variants.")?;
+        let crossed =
+            per_experiment("assay_multi_exposed_ratio", "Share of units that were seen in several variants.")?;
         let freshness = Gauge::new("assay_results_look_timestamp_seconds", "As of when the aligned results are.")?;
         let buckets = vec![0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0];
         let latency = Histogram::with_opts(
-            HistogramOpts::new("assay_result_latency_seconds", "From the end of a look to its results.").buckets(buckets),
+            HistogramOpts::new("assay_result_latency_seconds", "From the end of a look to its results.")
+                .buckets(buckets),
         )?;
-        let mismatches =
-            IntCounter::new("assay_replay_hash_mismatch_total", "Partitions that contradicted themselves and are frozen.")?;
+        let mismatches = IntCounter::new(
+            "assay_replay_hash_mismatch_total",
+            "Partitions that contradicted themselves and are frozen.",
+        )?;
         registry.register(Box::new(freshness.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(mismatches.clone()))?;
@@ -142,7 +146,9 @@ impl Health {
 
     fn alive(&self) -> bool {
         let now = now_ms();
-        self.partitions().iter().all(|one| matches!(one.doing, Doing::Halted(_) | Doing::Starting) || now - one.alive_ms < SILENCE_MAX_MS)
+        self.partitions()
+            .iter()
+            .all(|one| matches!(one.doing, Doing::Halted(_) | Doing::Starting) || now - one.alive_ms < SILENCE_MAX_MS)
     }
 }
 

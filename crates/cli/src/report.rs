@@ -1,9 +1,7 @@
 //! The analysis on a thread: results to the topic, to ClickHouse, and to whoever looks; its snapshot into the store.
 
 use crate::health::Health;
-use assay_analysis::{
-    AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, result_rows,
-};
+use assay_analysis::{AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, result_rows};
 use assay_broker::Log;
 use assay_experiment::Span;
 use assay_experiment::control::Genesis;
@@ -115,7 +113,8 @@ impl Work {
         let Topics { aggregates, results, .. } = &self.topics;
         let mut service =
             Service::open(self.log.clone(), aggregates, results, crate::build(), self.late, self.restore())?;
-        let (mut published, mut written, mut kept) = (Instant::now() - PUBLISH_EVERY, Instant::now() - WRITE_EVERY, Instant::now());
+        let (mut published, mut written, mut kept) =
+            (Instant::now() - PUBLISH_EVERY, Instant::now() - WRITE_EVERY, Instant::now());
         let (mut unpublished, mut unkept) = (service.analysis().results().is_some(), false);
         loop {
             let stopping = self.stop.load(Ordering::SeqCst);
@@ -125,7 +124,8 @@ impl Work {
                     self.health.show(view, service.frozen());
                 }
             }
-            if unpublished && (published.elapsed() >= PUBLISH_EVERY || stopping)
+            if unpublished
+                && (published.elapsed() >= PUBLISH_EVERY || stopping)
                 && let Some(newest) = service.analysis().results()
             {
                 service.publish(&newest)?;

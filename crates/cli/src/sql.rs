@@ -65,7 +65,7 @@ fn ask(arguments: &Arguments, query: &str, format: &str) -> Result<Vec<u8>> {
         password: std::env::var("ASSAY_CLICKHOUSE_PASSWORD").ok(),
         timeout: PATIENCE,
     };
-    ClickHouse::new(&settings, runtime.handle().clone())
-        .query(query, format)
-        .with_context(|| format!("asking {}; is assay running there? For one that does not run, give its data with --dir", arguments.url))
+    ClickHouse::new(&settings, runtime.handle().clone()).query(query, format).with_context(|| {
+        format!("asking {}; is assay running there? For one that does not run, give its data with --dir", arguments.url)
+    })
 }

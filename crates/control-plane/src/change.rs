@@ -26,8 +26,7 @@ pub fn compare(before: &Definitions, after: &Definitions) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (id, old) in &before.experiments {
         let Some(new) = after.experiments.get(id) else { continue };
-        let mut refuse =
-            |reason: String| refusals.push(Refusal { subject: format!("experiment {id}"), reason });
+        let mut refuse = |reason: String| refusals.push(Refusal { subject: format!("experiment {id}"), reason });
         if old.status == Status::Draft {
             continue;
         }
@@ -38,15 +37,24 @@ pub fn compare(before: &Definitions, after: &Definitions) -> Vec<Refusal> {
         phase(old, new, &mut refuse);
         for used in &old.metrics {
             if !new.metrics.iter().any(|mine| mine.metric == used.metric) {
-                refuse(format!("metric {} cannot be taken out while the experiment lives; stop it, or start a new phase with a new salt", used.metric));
+                refuse(format!(
+                    "metric {} cannot be taken out while the experiment lives; stop it, or start a new phase with a new salt",
+                    used.metric
+                ));
             } else if before.metrics.get(&used.metric) != after.metrics.get(&used.metric) {
-                refuse(format!("metric {} is fixed while the experiment uses it; define a metric with a new id and add that", used.metric));
+                refuse(format!(
+                    "metric {} is fixed while the experiment uses it; define a metric with a new id and add that",
+                    used.metric
+                ));
             }
         }
     }
     for (id, old) in &before.layers {
         if after.layers.get(id).is_some_and(|new| new != old) {
-            refusals.push(Refusal { subject: format!("layer {id}"), reason: "its unit and salt are fixed; make a new layer".to_owned() });
+            refusals.push(Refusal {
+                subject: format!("layer {id}"),
+                reason: "its unit and salt are fixed; make a new layer".to_owned(),
+            });
         }
     }
     refusals

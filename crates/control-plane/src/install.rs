@@ -17,7 +17,9 @@ pub enum InstallError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is something else in it.
-    #[error("partition {partition} of {topic} does not start with a genesis record: the topic is somebody else's; give another name")]
+    #[error(
+        "partition {partition} of {topic} does not start with a genesis record: the topic is somebody else's; give another name"
+    )]
     Foreign {
         /// The topic.
         topic: String,
@@ -38,7 +40,9 @@ pub enum InstallError {
         known: String,
     },
     /// Another number of partitions.
-    #[error("{topic} has {found} partitions, but the log was made with {wanted}; events would meet the wrong state: use a new topic")]
+    #[error(
+        "{topic} has {found} partitions, but the log was made with {wanted}; events would meet the wrong state: use a new topic"
+    )]
     Partitions {
         /// The topic.
         topic: String,
@@ -48,7 +52,9 @@ pub enum InstallError {
         wanted: u32,
     },
     /// Its start was removed, and nothing here knows what it was.
-    #[error("the start of {0} was removed and this data directory does not know the log; copy the data directory that does")]
+    #[error(
+        "the start of {0} was removed and this data directory does not know the log; copy the data directory that does"
+    )]
     Unknown(String),
 }
 
@@ -80,7 +86,11 @@ pub fn install(
         (Start::Removed, Some(known)) => known,
         (Start::Removed, None) => return Err(InstallError::Unknown(events.to_owned())),
         (Start::Empty, Some(known)) => {
-            return Err(InstallError::Recreated { topic: events.to_owned(), found: "empty".to_owned(), known: known.log });
+            return Err(InstallError::Recreated {
+                topic: events.to_owned(),
+                found: "empty".to_owned(),
+                known: known.log,
+            });
         }
         (Start::Empty, None) => {
             let id = uuid::Uuid::new_v4().simple().to_string();
@@ -93,7 +103,11 @@ pub fn install(
         }
     };
     if genesis.partitions != partitions {
-        return Err(InstallError::Partitions { topic: events.to_owned(), found: partitions, wanted: genesis.partitions });
+        return Err(InstallError::Partitions {
+            topic: events.to_owned(),
+            found: partitions,
+            wanted: genesis.partitions,
+        });
     }
     for partition in 1..partitions {
         if let Start::Empty = first(log, events, partition)? {
@@ -130,7 +144,10 @@ fn first(log: &dyn Log, topic: &str, partition: u32) -> Result<Start, InstallErr
     }
     let mut batch = Batch::default();
     log.open(topic, Partition(partition), Offset(0))?.poll(&mut batch, 1, PATIENCE)?;
-    let record = batch.iter().next().ok_or_else(|| LogError::Kafka(format!("the first record of {topic}/{partition} did not come")))?;
+    let record = batch
+        .iter()
+        .next()
+        .ok_or_else(|| LogError::Kafka(format!("the first record of {topic}/{partition} did not come")))?;
     let headers: Vec<(&str, &[u8])> = record.headers().collect();
     match control::decode(&headers, record.payload) {
         Ok(Some(Control::Genesis(genesis))) => Ok(Start::Genesis(genesis)),
@@ -144,7 +161,8 @@ pub(crate) fn append_all(log: &dyn Log, topic: &str, partition: u32, records: &[
         .iter()
         .map(|record| record.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect())
         .collect();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let new: Vec<NewRecord<'_>> = records
         .iter()
         .zip(&headers)

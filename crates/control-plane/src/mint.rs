@@ -47,8 +47,13 @@ fn allot(id: &str, next: &mut Definitions, before: &Definitions) -> Result<(), R
     used.extend(taken(next));
     // Not yet allotted ones keep what they had.
     used.extend(taken(before));
-    let slots = grow(had, &mut used, traffic - size)
-        .ok_or_else(|| refuse(format!("layer {} has no free slots for {} %; stop another experiment in it", share.layer, f64::from(traffic) / 1e4)))?;
+    let slots = grow(had, &mut used, traffic - size).ok_or_else(|| {
+        refuse(format!(
+            "layer {} has no free slots for {} %; stop another experiment in it",
+            share.layer,
+            f64::from(traffic) / 1e4
+        ))
+    })?;
     next.experiments.get_mut(id).expect("it was just read").layer.as_mut().expect("it has one").slots = Some(slots);
     Ok(())
 }

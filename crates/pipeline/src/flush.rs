@@ -102,7 +102,9 @@ pub enum FlushError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// ClickHouse is away and the spill is at its bound.
-    #[error("ClickHouse is away ({why}) and {spilled} bytes wait for it, the bound: the partition pauses until it is back")]
+    #[error(
+        "ClickHouse is away ({why}) and {spilled} bytes wait for it, the bound: the partition pauses until it is back"
+    )]
     SpillFull {
         /// Why the last insert failed.
         why: String,
@@ -165,7 +167,8 @@ impl Flusher {
 
     fn append_letters(&self, letters: &[Letter]) -> Result<(), FlushError> {
         for letters in letters.chunks(1_000) {
-            let framed: Vec<_> = letters.iter().map(|letter| Framed::new(&self.parts.topics.events, &self.origin, letter)).collect();
+            let framed: Vec<_> =
+                letters.iter().map(|letter| Framed::new(&self.parts.topics.events, &self.origin, letter)).collect();
             let headers: Vec<Vec<(&str, &[u8])>> = framed.iter().map(Framed::headers).collect();
             let records: Vec<NewRecord<'_>> = framed
                 .iter()
@@ -223,12 +226,7 @@ impl Flusher {
 }
 
 /// One attempt to bring rows into ClickHouse.
-pub(crate) fn deliver(
-    sink: &dyn Sink,
-    what: &Spilled,
-    metrics: &Metrics,
-    clock: &dyn Clock,
-) -> Result<(), SinkError> {
+pub(crate) fn deliver(sink: &dyn Sink, what: &Spilled, metrics: &Metrics, clock: &dyn Clock) -> Result<(), SinkError> {
     match what {
         Spilled::Rows(inserts) => inserts.iter().try_for_each(|insert| {
             let started = clock.monotonic();

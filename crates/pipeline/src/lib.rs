@@ -21,12 +21,12 @@ mod spill;
 mod store;
 
 pub use clock::{Clock, SystemClock};
-pub use flush::{ChunkRows, Flusher, FlusherParts, FlushError, Item, Letter, Topics};
+pub use flush::{ChunkRows, FlushError, Flusher, FlusherParts, Item, Letter, Topics};
 pub use metrics::Metrics;
 pub use migrate::{MigrationError, migrate};
 pub use owner::{Owner, OwnerError, OwnerSettings, Step};
 pub use runs::FileRuns;
-pub use service::{Doing, Parts, PartitionStatus, Pipeline};
+pub use service::{Doing, PartitionStatus, Parts, Pipeline};
 pub use sink::{ClickHouse, ClickHouseSettings, Insert, Sink, SinkError};
 pub use snapshots::{Restored, SnapshotError, Snapshots};
 pub use spill::Spill;

@@ -43,20 +43,29 @@ const BYTES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 4e6, 1.6e7, 6.4e7];
 impl Metrics {
     /// Registers everything; fails when the registry has one of the names already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        fn put<M: prometheus::core::Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
+        fn put<M: prometheus::core::Collector + Clone + 'static>(
+            registry: &Registry,
+            metric: M,
+        ) -> prometheus::Result<M> {
             registry.register(Box::new(metric.clone()))?;
             Ok(metric)
         }
-        let gauges = |name: &str, help: &str, labels: &[&str]| put(registry, IntGaugeVec::new(Opts::new(name, help), labels)?);
-        let floats =
-            |name: &str, help: &str, labels: &[&str]| put(registry, prometheus::GaugeVec::new(Opts::new(name, help), labels)?);
+        let gauges =
+            |name: &str, help: &str, labels: &[&str]| put(registry, IntGaugeVec::new(Opts::new(name, help), labels)?);
+        let floats = |name: &str, help: &str, labels: &[&str]| {
+            put(registry, prometheus::GaugeVec::new(Opts::new(name, help), labels)?)
+        };
         let counters =
             |name: &str, help: &str, labels: &[&str]| put(registry, IntCounterVec::new(Opts::new(name, help), labels)?);
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
             put(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
         };
         Ok(Metrics {
-            lag_offsets: gauges("assay_consumer_lag_offsets", "Records in the log that are not applied yet.", &["topic", "partition"])?,
+            lag_offsets: gauges(
+                "assay_consumer_lag_offsets",
+                "Records in the log that are not applied yet.",
+                &["topic", "partition"],
+            )?,
             watermark_lag: floats(
                 "assay_watermark_lag_seconds",
                 "How far the partition's log time is behind the wall clock.",
@@ -65,7 +74,11 @@ impl Metrics {
             events: counters("assay_events_total", "Records applied, by what became of them.", &["result"])?,
             lookups: counters("assay_dedup_lookups_total", "Lookups of event ids, by where they ended.", &["outcome"])?,
             dead_letters: counters("assay_dlq_total", "Records that were not accepted.", &["reason"])?,
-            batch_rows: histogram("assay_batch_rows", "Records per read of the log.", &[1.0, 10.0, 100.0, 1e3, 1e4, 1e5])?,
+            batch_rows: histogram(
+                "assay_batch_rows",
+                "Records per read of the log.",
+                &[1.0, 10.0, 100.0, 1e3, 1e4, 1e5],
+            )?,
             insert_bytes: histogram("assay_batch_bytes", "Bytes per insert.", &BYTES)?,
             insert_seconds: put(
                 registry,
@@ -74,7 +87,10 @@ impl Metrics {
                     &["table", "outcome"],
                 )?,
             )?,
-            insert_retries: put(registry, IntCounter::new("assay_insert_retries_total", "Second attempts at an insert.")?)?,
+            insert_retries: put(
+                registry,
+                IntCounter::new("assay_insert_retries_total", "Second attempts at an insert.")?,
+            )?,
             state_bytes: gauges("assay_state_bytes", "Memory of the fold's state, about.", &["partition", "kind"])?,
             state_units: gauges("assay_state_units", "Units known.", &["partition"])?,
             snapshot_timestamp: gauges(

@@ -29,11 +29,7 @@ pub struct OwnerSettings {
 
 impl Default for OwnerSettings {
     fn default() -> Self {
-        OwnerSettings {
-            snapshot_every: Duration::from_secs(30),
-            poll: Duration::from_millis(20),
-            batch_bytes: 1 << 20,
-        }
+        OwnerSettings { snapshot_every: Duration::from_secs(30), poll: Duration::from_millis(20), batch_bytes: 1 << 20 }
     }
 }
 
@@ -66,7 +62,10 @@ pub enum OwnerError {
 impl OwnerError {
     /// Whether trying again may help; otherwise somebody has to do something.
     pub fn is_passing(&self) -> bool {
-        matches!(self, OwnerError::Log(LogError::Kafka(_) | LogError::Io { .. }) | OwnerError::Snapshot(SnapshotError::Store(_)))
+        matches!(
+            self,
+            OwnerError::Log(LogError::Kafka(_) | LogError::Io { .. }) | OwnerError::Snapshot(SnapshotError::Store(_))
+        )
     }
 }
 
@@ -311,14 +310,14 @@ impl Owner {
         let now = self.clock.monotonic();
         let (last_ms, read_at) = *self.last.get_or_insert((state.log_time().millis(), now));
         let estimate = last_ms + now.saturating_sub(read_at).as_millis() as i64;
-        if estimate < state.look_ends().millis() + TICK_AFTER_MS
-            || self.reader.next_in_log()?.0 != state.next_offset()
+        if estimate < state.look_ends().millis() + TICK_AFTER_MS || self.reader.next_in_log()?.0 != state.next_offset()
         {
             return Ok(());
         }
         let tick = control::tick();
         let headers: Vec<(&str, &[u8])> = tick.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let record = NewRecord { key: None, headers: &headers, payload: &tick.body, timestamp_ms: Some(self.clock.wall_ms()) };
+        let record =
+            NewRecord { key: None, headers: &headers, payload: &tick.body, timestamp_ms: Some(self.clock.wall_ms()) };
         let appended = self.log.append(&self.topics.events, self.partition, &[record])?;
         self.tick = appended.first().map(|appended| appended.offset);
         self.metrics.tick();

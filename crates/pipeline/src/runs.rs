@@ -76,11 +76,7 @@ impl FileRuns {
         Ok(body.chunks_exact(Entry::SIZE).map(entry).collect())
     }
 
-    fn with<T>(
-        &self,
-        name: RunName,
-        use_it: impl FnOnce(&Opened) -> Result<T, RunsError>,
-    ) -> Result<T, RunsError> {
+    fn with<T>(&self, name: RunName, use_it: impl FnOnce(&Opened) -> Result<T, RunsError>) -> Result<T, RunsError> {
         let mut open = self.open.lock().expect("no code panics while it holds this lock");
         if !open.contains_key(&name) {
             // Reading it whole once checks it, and what is damaged must never answer "new".

@@ -1,7 +1,7 @@
 //! The pipeline on threads: for every partition one that folds and one that flushes, and one that brings back what was spilled.
 
 use crate::clock::Clock;
-use crate::flush::{Flusher, FlusherParts, FlushError, Item, Topics};
+use crate::flush::{FlushError, Flusher, FlusherParts, Item, Topics};
 use crate::metrics::Metrics;
 use crate::owner::{Owner, OwnerError, OwnerSettings, Step};
 use crate::runs::FileRuns;
@@ -116,7 +116,14 @@ impl Pipeline {
         let status: Arc<Vec<_>> = Arc::new(parts.partitions.iter().map(fresh).collect());
         let mut threads = Vec::new();
         for (at, &partition) in parts.partitions.iter().enumerate() {
-            let worker = Worker { parts: parts.clone(), partition, at, stop: stop.clone(), status: status.clone(), spill: spill.clone() };
+            let worker = Worker {
+                parts: parts.clone(),
+                partition,
+                at,
+                stop: stop.clone(),
+                status: status.clone(),
+                spill: spill.clone(),
+            };
             threads.push(spawn(format!("fold-{partition}"), move || worker.run()));
         }
         let (drain, drain_stop, parts) = (spill.clone(), stop.clone(), parts);
@@ -126,7 +133,10 @@ impl Pipeline {
 
     /// How every partition is.
     pub fn status(&self) -> Vec<PartitionStatus> {
-        self.status.iter().map(|status| status.lock().expect("no code panics while it holds this lock").clone()).collect()
+        self.status
+            .iter()
+            .map(|status| status.lock().expect("no code panics while it holds this lock").clone())
+            .collect()
     }
 
     /// How many chunks and bytes wait for ClickHouse, and why.
@@ -293,7 +303,10 @@ impl Worker {
                 }
             }
             if let Step::Ahead(lead) = step {
-                let message = format!("a record is {} s ahead of this machine's clock; check the clocks of broker and machine", lead / 1_000);
+                let message = format!(
+                    "a record is {} s ahead of this machine's clock; check the clocks of broker and machine",
+                    lead / 1_000
+                );
                 tracing::warn!(partition = self.partition, message);
                 self.tell(|status| status.doing = Doing::Paused(message.clone()));
                 nap(BACKOFF, &self.stop);

@@ -95,7 +95,9 @@ impl ClickHouse {
 
     /// Makes the database if it is absent.
     pub fn create_database(&self) -> Result<(), SinkError> {
-        self.within(self.client.query_raw(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(&self.database))).execute())
+        self.within(
+            self.client.query_raw(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(&self.database))).execute(),
+        )
     }
 
     /// Inserts rows written as JSON, one a line. Blocks; not for asynchronous code.
@@ -165,7 +167,9 @@ impl Sink for ClickHouse {
             let query = client.query_raw(sql).param("unit", unit_id).param("unit_type", unit_type);
             query.with_setting("lightweight_deletes_sync", "2").execute()
         };
-        self.within(erase("DELETE FROM experiment_events WHERE user_id = {unit:String} AND unit_type = {unit_type:String}"))?;
+        self.within(erase(
+            "DELETE FROM experiment_events WHERE user_id = {unit:String} AND unit_type = {unit_type:String}",
+        ))?;
         // The type of a dead letter's unit is not known; a key that is this unit's is reason enough.
         self.within(erase("DELETE FROM dead_letters WHERE key = {unit:String} AND {unit_type:String} != ''"))
     }

@@ -61,10 +61,8 @@ impl Snapshots {
     pub fn newest(&mut self) -> Result<Option<Restored>, SnapshotError> {
         for (key, _) in self.store.list(&self.prefix)?.into_iter().rev() {
             let Some(bytes) = self.store.get(&key)? else { continue };
-            let runs = FileRuns::open(&self.runs).map_err(|problem| SnapshotError::Refused {
-                key: key.clone(),
-                problem: RestoreError::Runs(problem),
-            })?;
+            let runs = FileRuns::open(&self.runs)
+                .map_err(|problem| SnapshotError::Refused { key: key.clone(), problem: RestoreError::Runs(problem) })?;
             match Partition::restore(&bytes, Box::new(runs)) {
                 Ok(partition) => {
                     let names = SnapshotInfo::read(&bytes).map(|info| info.runs).unwrap_or_default();

@@ -179,7 +179,12 @@ impl Spilled {
             }
             (&b"rows", fields) if fields.len() % 4 == 0 => {
                 let insert = |part: &[&[u8]]| {
-                    Some(Insert { table: text(part[0])?, columns: text(part[1])?, token: text(part[2])?, rows: part[3].to_vec() })
+                    Some(Insert {
+                        table: text(part[0])?,
+                        columns: text(part[1])?,
+                        token: text(part[2])?,
+                        rows: part[3].to_vec(),
+                    })
                 };
                 fields.chunks(4).map(insert).collect::<Option<_>>().map(Spilled::Rows)
             }

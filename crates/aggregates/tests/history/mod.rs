@@ -1,8 +1,8 @@
 //! Random histories of a few units, and folding them.
 
 use assay_aggregates::{
-    Block, Chunk, ControlFact, DeadLetter, Effects, Entry, Fact, Input, Look, MemoryRuns, Partition, Remembered, RunName,
-    Runs, RunsError,
+    Block, Chunk, ControlFact, DeadLetter, Effects, Entry, Fact, Input, Look, MemoryRuns, Partition, Remembered,
+    RunName, Runs, RunsError,
 };
 use assay_experiment::{Source, Timestamp, canonical, control, format_time, parse, partitioner};
 use proptest::prelude::*;
@@ -59,10 +59,23 @@ analysis: { planned_units: 100 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
-    Expose { experiment: usize, variant: usize, country: usize },
+    Expose {
+        experiment: usize,
+        variant: usize,
+        country: usize,
+    },
     /// `name` 0 is buy, 1 is view; `value` in micro-units.
-    Convert { name: usize, value: i64, gift: bool },
-    Correct { target: u128, target_time_s: i64, name: usize, value: i64 },
+    Convert {
+        name: usize,
+        value: i64,
+        gift: bool,
+    },
+    Correct {
+        target: u128,
+        target_time_s: i64,
+        name: usize,
+        value: i64,
+    },
     Bot,
     Erase,
 }
@@ -115,8 +128,13 @@ fn step() -> impl Strategy<Value = Step> {
     let gap = prop_oneof![4 => 0i64..3, 3 => 1i64..600, 1 => 600i64..7_000];
     let age = prop_oneof![5 => 0i64..20, 3 => 0i64..4_000, 1 => -400i64..0, 1 => 0i64..(LATE_S + 900)];
     let repeats = prop_oneof![6 => Just(None), 1 => (0usize..60).prop_map(Some)];
-    (gap, 0..UNITS, what, age, repeats)
-        .prop_map(|(gap_s, unit, what, age_s, repeats)| Step { gap_s, unit, what, age_s, repeats })
+    (gap, 0..UNITS, what, age, repeats).prop_map(|(gap_s, unit, what, age_s, repeats)| Step {
+        gap_s,
+        unit,
+        what,
+        age_s,
+        repeats,
+    })
 }
 
 /// Turns steps into records.
@@ -174,22 +192,27 @@ impl Record {
         let time = |seconds: i64| format_time(Timestamp(seconds * 1_000_000));
         let uuid = |id: u128| format!("00000000-0000-4000-8000-{id:012x}");
         let decimal = |micros: i64| {
-            let text = format!("{}{}.{:06}", if micros < 0 { "-" } else { "" }, micros.abs() / 1_000_000, micros.abs() % 1_000_000);
+            let text = format!(
+                "{}{}.{:06}",
+                if micros < 0 { "-" } else { "" },
+                micros.abs() / 1_000_000,
+                micros.abs() % 1_000_000
+            );
             serde_json::from_str::<serde_json::Number>(&text).unwrap()
         };
         let mut event = json!({"event_id": uuid(self.id), "event_time": time(self.time_s), "unit_id": unit(self.unit)});
         let more = match &self.what {
             What::Expose { experiment, variant, country } => json!({
-                "event_type": "exposure", "experiment_id": ["first", "second"][*experiment],
-                "variant": ["control", "treatment"][*variant], "attributes": {"country": ["DE", "FR", "US"][*country]},
+                "event_type": "exposure", "experiment_id": (["first", "second"][*experiment]),
+                "variant": (["control", "treatment"][*variant]), "attributes": {"country": (["DE", "FR", "US"][*country])},
             }),
             What::Convert { name, value, gift } => json!({
-                "event_type": "conversion", "event_name": ["buy", "view"][*name], "event_value": decimal(*value),
+                "event_type": "conversion", "event_name": (["buy", "view"][*name]), "event_value": decimal(*value),
                 "attributes": {"gift": gift},
             }),
             What::Correct { target, target_time_s, name, value } => json!({
                 "event_type": "retraction", "kind": "correct", "target_event_id": uuid(*target),
-                "target_event_time": time(*target_time_s), "event_name": ["buy", "view"][*name], "event_value": decimal(*value),
+                "target_event_time": time(*target_time_s), "event_name": (["buy", "view"][*name]), "event_value": decimal(*value),
             }),
             What::Bot => json!({"event_type": "retraction", "kind": "bot"}),
             What::Erase => json!({"event_type": "retraction", "kind": "erase"}),
@@ -273,7 +296,11 @@ pub fn fold_with_restarts(history: &History, partitions: u32, cuts: &[usize]) ->
             let mut state: Option<Partition> = None;
             let mut offset = 0;
             let mut records = Vec::new();
-            let mut give = |state: &mut Option<Partition>, told: &mut Told, at_s: i64, headers: &[(&str, &[u8])], payload: &[u8]| {
+            let mut give = |state: &mut Option<Partition>,
+                            told: &mut Told,
+                            at_s: i64,
+                            headers: &[(&str, &[u8])],
+                            payload: &[u8]| {
                 let input = Input { offset, timestamp: Timestamp(at_s * 1_000_000), key: None, headers, payload };
                 state
                     .get_or_insert_with(|| Partition::start(partition, &input, Box::new(runs.clone())).unwrap())

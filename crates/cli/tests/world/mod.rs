@@ -41,7 +41,8 @@ impl Server {
 
     /// A query's answer, line by line.
     pub fn query(&self, database: &str, sql: &str) -> Vec<String> {
-        let answer = self.engine.query(Some(database), sql, "TabSeparated").unwrap_or_else(|problem| panic!("{sql}: {problem}"));
+        let answer =
+            self.engine.query(Some(database), sql, "TabSeparated").unwrap_or_else(|problem| panic!("{sql}: {problem}"));
         String::from_utf8(answer).unwrap().lines().map(str::to_owned).collect()
     }
 }
