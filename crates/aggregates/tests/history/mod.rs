@@ -172,8 +172,13 @@ pub fn build(steps: &[Step]) -> History {
 pub fn history_from(history: &History, delays: impl Fn(usize) -> Vec<i64>) -> History {
     let mut distinct: Vec<Record> = Vec::new();
     for record in &history.records {
-        // Events only: an erasure depends on what came before it.
-        if !distinct.iter().any(|known| known.id == record.id) && record.what != What::Erase {
+        // An erasure depends on what came before it, and a correction on coming within L of its target.
+        let depends = match record.what {
+            What::Erase => true,
+            What::Correct { target_time_s, .. } => record.time_s + SLACK_S > target_time_s + LATE_S,
+            _ => false,
+        };
+        if !depends && !distinct.iter().any(|known| known.id == record.id) {
             distinct.push(record.clone());
         }
     }
