@@ -7,6 +7,7 @@ mod address;
 mod kafka;
 mod local;
 mod log;
+mod memory;
 mod segment;
 
 pub use address::open;
@@ -15,3 +16,4 @@ pub use local::{Fsync, LocalLog, LocalSettings};
 pub use log::{
     Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Record, Stamping, Topic, TopicSpec,
 };
+pub use memory::MemoryLog;

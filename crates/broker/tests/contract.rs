@@ -1,8 +1,8 @@
 //! What every log promises, on files and on a real Kafka.
 
 use assay_broker::{
-    Batch, Error, Fsync, KafkaLog, KafkaSettings, LocalLog, LocalSettings, Log, NewRecord, Offset, Partition, Reader,
-    Stamping, TopicSpec,
+    Batch, Error, Fsync, KafkaLog, KafkaSettings, LocalLog, LocalSettings, Log, MemoryLog, NewRecord, Offset,
+    Partition, Reader, Stamping, TopicSpec,
 };
 use assay_real_parts::Kafka;
 use std::collections::BTreeMap;
@@ -161,6 +161,11 @@ fn files_keep_the_contract() {
         let directory = tempfile::tempdir().unwrap();
         contract(&local(directory.path(), fsync, segment_bytes));
     }
+}
+
+#[test]
+fn memory_keeps_the_contract() {
+    contract(&MemoryLog::new(std::sync::Arc::new(now_ms)));
 }
 
 #[test]
