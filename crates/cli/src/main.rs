@@ -43,6 +43,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    leave_quietly_when_nobody_reads();
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
@@ -68,6 +70,18 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// `assay … | head` is no error: when the reader of the output is gone, there is nobody to tell.
+fn leave_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if text.is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe")) {
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
 }
 
 /// What built these numbers.

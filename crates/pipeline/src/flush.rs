@@ -113,6 +113,9 @@ pub enum FlushError {
     },
 }
 
+/// A failure that came faster than this is tried once more; one that took longer would hold up what follows.
+const HICCUP: Duration = Duration::from_secs(1);
+
 /// What a flusher needs.
 pub struct FlusherParts {
     /// Where dead letters go.
@@ -208,12 +211,14 @@ impl Flusher {
         inserts
     }
 
-    /// Into ClickHouse; behind what waits for it, or after two failures, into the store.
+    /// Into ClickHouse; behind what waits for it, or after a failure that is more than a hiccup, into the store.
     fn deliver(&mut self, what: Spilled, first: u64) -> Result<(), FlushError> {
         let partition = self.origin.partition;
         if self.parts.spill.is_empty(partition) {
+            let started = self.parts.clock.monotonic();
             let mut attempt = deliver(self.parts.sink.as_ref(), &what, &self.parts.metrics, self.parts.clock.as_ref());
-            if attempt.is_err() {
+            let taken = self.parts.clock.monotonic().saturating_sub(started);
+            if attempt.is_err() && taken < HICCUP {
                 self.parts.metrics.insert_retries.inc();
                 attempt = deliver(self.parts.sink.as_ref(), &what, &self.parts.metrics, self.parts.clock.as_ref());
             }
