@@ -4,6 +4,7 @@
 //! [`srm`] says whether the split can be believed; [`moments`] turns exact sums into what they all need. [`door`] evaluates cases given as
 //! JSON, for `assay stats` and for the reference cases in `tests/golden`.
 
+pub mod alpha;
 pub mod always_valid;
 pub mod bayesian;
 pub mod door;
