@@ -56,12 +56,74 @@ impl Schemas {
         if !["Exposure", "Conversion", "Retraction"].contains(&record.name.name().to_owned().as_str()) {
             return Err(unusable("its name is none of Exposure, Conversion and Retraction".to_owned()));
         }
+        bounded(&parsed, &mut Vec::new(), &mut HashMap::new(), 0).map_err(unusable)?;
+        // Counts and lengths that a body claims are checked against this before anything is allocated for them. The limit belongs to the
+        // library and to the whole process; whoever set it first keeps it.
+        apache_avro::util::max_allocation_bytes(json::BYTES_MAX);
         let writer = Writer::Foreign(Box::new(parsed));
         if let Some(guid) = guid {
             self.by_guid.insert(guid, writer.clone());
         }
         self.by_id.insert(id, writer);
         Ok(())
+    }
+}
+
+/// Whether every datum of a schema takes at least one byte; an error says why data of it would not be bounded by their bytes.
+///
+/// `path` has the names that contain this place, `known` those that were read before it.
+fn bounded(
+    schema: &Schema,
+    path: &mut Vec<String>,
+    known: &mut HashMap<String, bool>,
+    depth: usize,
+) -> Result<bool, String> {
+    const DEEPEST: usize = 16;
+    if depth > DEEPEST {
+        return Err(format!("it is more than {DEEPEST} levels deep"));
+    }
+    let items = |takes_bytes: bool| {
+        if takes_bytes { Ok(true) } else { Err("it has lists of items that take no bytes".to_owned()) }
+    };
+    match schema {
+        Schema::Null => Ok(false),
+        Schema::Fixed(fixed) => {
+            known.insert(fixed.name.to_string(), fixed.size > 0);
+            Ok(fixed.size > 0)
+        }
+        Schema::Enum(shape) => {
+            known.insert(shape.name.to_string(), true);
+            Ok(true)
+        }
+        Schema::Ref { name } => {
+            let name = name.to_string();
+            if path.contains(&name) {
+                return Err(format!("its type {name} contains itself"));
+            }
+            // A name that nothing defined before is refused when the schema is parsed.
+            Ok(known.get(&name).copied().unwrap_or(false))
+        }
+        Schema::Array(list) => items(bounded(&list.items, path, known, depth + 1)?),
+        // The key of an entry takes a byte, but a million entries of one key are one entry.
+        Schema::Map(map) => items(bounded(&map.types, path, known, depth + 1)?),
+        Schema::Union(union) => {
+            for branch in union.variants() {
+                bounded(branch, path, known, depth + 1)?;
+            }
+            Ok(true)
+        }
+        Schema::Record(record) => {
+            let name = record.name.to_string();
+            path.push(name.clone());
+            let mut takes_bytes = false;
+            for field in &record.fields {
+                takes_bytes |= bounded(&field.schema, path, known, depth + 1)?;
+            }
+            path.pop();
+            known.insert(name, takes_bytes);
+            Ok(takes_bytes)
+        }
+        _ => Ok(true),
     }
 }
 

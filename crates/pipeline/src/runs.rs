@@ -3,6 +3,7 @@
 use crate::store::write_durably;
 use assay_aggregates::{Entry, Remembered, RunName, Runs, RunsError};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -78,15 +79,17 @@ impl FileRuns {
 
     fn with<T>(&self, name: RunName, use_it: impl FnOnce(&Opened) -> Result<T, RunsError>) -> Result<T, RunsError> {
         let mut open = self.open.lock().expect("no code panics while it holds this lock");
-        if !open.contains_key(&name) {
-            // Reading it whole once checks it, and what is damaged must never answer "new".
-            let entries = self.read(name)?;
-            let index = entries.iter().step_by(STRIDE).map(|entry| entry.key).collect();
-            let path = self.path(name);
-            let file = File::open(&path).map_err(failed("opening", &path))?;
-            open.insert(name, Opened { file, entries: entries.len(), index });
+        match open.entry(name) {
+            Slot::Occupied(opened) => use_it(opened.get()),
+            Slot::Vacant(slot) => {
+                // Reading it whole once checks it, and what is damaged must never answer "new".
+                let entries = self.read(name)?;
+                let index = entries.iter().step_by(STRIDE).map(|entry| entry.key).collect();
+                let path = self.path(name);
+                let file = File::open(&path).map_err(failed("opening", &path))?;
+                use_it(slot.insert(Opened { file, entries: entries.len(), index }))
+            }
         }
-        use_it(&open[&name])
     }
 }
 
