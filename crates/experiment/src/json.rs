@@ -163,6 +163,8 @@ impl<'de> Visitor<'de> for RawVisitor {
         let mut fields = Fields::default();
         while let Some(Text(name)) = map.next_key()? {
             let name = name.as_ref();
+            // Where in the bytes it is helps nobody who looks for a field.
+            let named = |problem: M::Error| <M::Error as serde::de::Error>::custom(format_args!("{name}: {problem}"));
             let slot = match name {
                 "event_id" => &mut fields.event_id,
                 "event_type" => &mut fields.event_type,
@@ -184,19 +186,19 @@ impl<'de> Visitor<'de> for RawVisitor {
                     continue;
                 }
                 "config_version" => {
-                    once(&mut fields.config_version, map.next_value::<Option<u64>>()?, name)?;
+                    once(&mut fields.config_version, map.next_value::<Option<u64>>().map_err(named)?, name)?;
                     continue;
                 }
                 "copy" => {
-                    once(&mut fields.copy, map.next_value::<Option<u32>>()?, name)?;
+                    once(&mut fields.copy, map.next_value::<Option<u32>>().map_err(named)?, name)?;
                     continue;
                 }
                 "attributes" => {
-                    once(&mut fields.attributes, map.next_value::<Option<Attributes<'de>>>()?.map(|it| it.0), name)?;
+                    once(&mut fields.attributes, map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0), name)?;
                     continue;
                 }
                 "metadata" => {
-                    once(&mut fields.metadata, map.next_value::<Option<Attributes<'de>>>()?.map(|it| it.0), name)?;
+                    once(&mut fields.metadata, map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0), name)?;
                     continue;
                 }
                 _ => {
@@ -204,17 +206,20 @@ impl<'de> Visitor<'de> for RawVisitor {
                     continue;
                 }
             };
-            once(slot, map.next_value::<Option<Text<'de>>>()?.map(|text| text.0), name)?;
+            once(slot, map.next_value::<Option<Text<'de>>>().map_err(named)?.map(|text| text.0), name)?;
         }
         Ok(Raw(fields))
     }
 }
 
+/// A field that stands twice is refused, because readers disagree on which one counts; `null` is the same as nothing.
 fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: Option<T>, name: &str) -> Result<(), E> {
-    if slot.is_some() {
+    if slot.is_some() && value.is_some() {
         return Err(E::custom(format_args!("{name} stands twice")));
     }
-    *slot = value;
+    if value.is_some() {
+        *slot = value;
+    }
     Ok(())
 }
 

@@ -222,9 +222,17 @@ fn bombs_are_refused() {
 /// What people send wrongly, and what they are told.
 #[test]
 fn every_limit_has_its_message() {
+    const FIELDS: [(&str, &str); 5] = [
+        ("event_id", "6a3c3f5e-4f6e-4a39-9c1b-0f6c7a3f1d10"),
+        ("event_type", "conversion"),
+        ("event_time", "2026-05-01T09:30:00Z"),
+        ("event_name", "buy"),
+        ("unit_id", "u1"),
+    ];
     let event = |changes: &str| {
-        let base = r#"{"event_id":"6a3c3f5e-4f6e-4a39-9c1b-0f6c7a3f1d10","event_type":"conversion","event_time":"2026-05-01T09:30:00Z","event_name":"buy","unit_id":"u1""#;
-        format!("{base}{changes}}}")
+        let kept = FIELDS.iter().filter(|(name, _)| !changes.contains(&format!("\"{name}\":")));
+        let fields: Vec<String> = kept.map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+        format!("{{{}{changes}}}", fields.join(","))
     };
     let long = |name: &str, length: usize| format!(",\"{name}\":\"{}\"", "x".repeat(length));
     let many: Vec<String> = (0..33).map(|at| format!("\"a{at}\":1")).collect();
@@ -245,6 +253,12 @@ fn every_limit_has_its_message() {
         (",\"event_type\":\"click\"".to_owned(), Some("event_type")),
         (",\"event_time\":\"2026-05-01T09:30:00\"".to_owned(), Some("time zone")),
         (",\"unit_id\":\"\"".to_owned(), Some("unit_id")),
+        (",\"unit_id\":5".to_owned(), Some("unit_id")),
+        (",\"unit_id\":null".to_owned(), Some("unit_id: is missing")),
+        (",\"user_id\":\"u1\"".to_owned(), None),
+        (",\"user_id\":\"u2\"".to_owned(), Some("another name of unit_id")),
+        (",\"sdk\":null,\"sdk\":\"web/1\"".to_owned(), None),
+        (",\"sdk\":\"web/1\",\"sdk\":\"web/2\"".to_owned(), Some("sdk stands twice")),
     ] {
         let text = event(&changes);
         let found = json::decode(text.as_bytes()).map(drop).map_err(|problem| problem.to_string());
