@@ -23,6 +23,17 @@ struct Line {
 }
 
 pub fn run(_: &Arguments) -> Result<ExitCode> {
+    match answer() {
+        // `assay bucket … | head`: the reader has what it wanted.
+        Err(problem)
+            if problem.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+                == Some(std::io::ErrorKind::BrokenPipe) => {}
+        outcome => outcome?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer() -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line.context("reading standard input")?;
@@ -38,5 +49,5 @@ pub fn run(_: &Arguments) -> Result<ExitCode> {
         writeln!(out, "{}", json!({"hash": format!("{hash:016x}"), "bucket": bucket_of(hash)}))?;
     }
     out.flush()?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -24,10 +24,15 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum Action {
     /// One line for each, and how many there are for each reason.
+    #[command(after_help = "Example:\n  assay dead-letters list --data .local/assay --reason late")]
     List(Which),
     /// One in full: where it was, what is wrong with it, its bytes.
+    #[command(after_help = "Example:\n  assay dead-letters explain --log kafka://broker:9092 --offset 17")]
     Explain(Which),
     /// Append them to the events again, with their own ids and times. What was accepted meanwhile is recognised as a repeat.
+    #[command(
+        after_help = "Example:\n  assay dead-letters resend --log kafka://broker:9092 --reason unknown_version --limit 100000"
+    )]
     Resend(Which),
 }
 
@@ -82,6 +87,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let letters = read(log.as_ref(), which)?;
     match &arguments.action {
         Action::List(_) => list(&letters, which.limit),
+        Action::Explain(_) if letters.is_empty() => {
+            bail!("no dead letter matches; `assay dead-letters list` shows what there is")
+        }
         Action::Explain(_) => letters.iter().take(which.limit).for_each(explain),
         Action::Resend(_) => resend(log.as_ref(), which, &letters)?,
     }
@@ -159,6 +167,9 @@ fn list(letters: &[Letter], limit: usize) {
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     letters.iter().for_each(|letter| *counts.entry(&letter.reason).or_default() += 1);
+    if letters.len() > limit {
+        println!("… and {} more; --limit shows them", letters.len() - limit);
+    }
     let counts: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     println!("{} dead letters{}{}", letters.len(), if counts.is_empty() { "" } else { ": " }, counts.join(", "));
 }
@@ -240,5 +251,8 @@ fn resend(log: &dyn Log, which: &Which, letters: &[Letter]) -> Result<()> {
         "re-sent {sent}{}",
         if kept > 0 { format!(", kept {kept} that must not come back") } else { String::new() }
     );
+    if letters.len() > which.limit {
+        println!("{} more match; --limit {} sends all", letters.len() - which.limit, letters.len());
+    }
     Ok(())
 }

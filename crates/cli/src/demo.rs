@@ -4,17 +4,19 @@ use crate::demo_plan::{DataSet, Plan, Planned};
 use crate::demo_view::{Screen, compare};
 use crate::engine::Engine;
 use crate::health::now_ms;
-use crate::serve::wait_for_signal;
+use crate::serve::stop_flag;
 use crate::settings::{ClickHouseAt, Given};
 use anyhow::{Context, Result, bail};
 use assay_broker::{NewRecord, Partition};
 use assay_experiment::partitioner::partition_of;
 use assay_pipeline::{DirectoryStore, Store};
 use serde::{Deserialize, Serialize};
+use std::fs::{File, TryLockError};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Play a published experiment through everything, in about a minute.
@@ -75,7 +77,9 @@ const SAVE_EVERY: Duration = Duration::from_millis(200);
 const SETTLE: Duration = Duration::from_secs(60);
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let stopped = stop_flag()?;
     let directory = arguments.dir.join(arguments.data.name());
+    let _alone = lock(&arguments.dir, arguments.data.name())?;
     let mut progress = take_up(arguments, &directory)?;
     let plan = arguments.data.plan(progress.start_ms, progress.seconds, arguments.file.as_deref())?;
     let config = directory.join("definitions");
@@ -97,23 +101,43 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     .complete()?;
     let engine = Engine::start(&settings, &[])?;
     let mut screen = Screen::new(arguments.data, progress.seconds, std::io::stdout().is_terminal());
-    screen.begin(&engine, progress.sent, &plan);
-    let played = play(&engine, &plan, &mut progress, &directory, &mut screen)?;
-    screen.end(&engine, &plan);
-    let agreed = match played {
+    screen.begin(&engine, &settings.database, progress.sent, &plan);
+    let agreed = match play(&engine, &plan, &mut progress, &directory, &mut screen, &stopped)? {
         false => None,
-        true => Some(settle(&engine, &plan, arguments.data, &settings.clickhouse)?),
+        true => {
+            screen.end(&engine, &plan);
+            Some(settle(&engine, &plan, arguments.data, &settings.clickhouse)?)
+        }
     };
     if agreed.is_some() {
         progress.finished = true;
         save(&directory, &progress)?;
     }
-    if !arguments.exit {
+    if agreed.is_none() {
+        println!("\nStopped in the middle. The same command within 40 minutes goes on from here.");
+    } else if !arguments.exit {
         println!("\nThe engine goes on; Ctrl-C stops it.");
-        wait_for_signal()?;
+        while !stopped.load(Ordering::SeqCst) {
+            std::thread::sleep(STEP);
+        }
     }
     engine.stop();
     Ok(if agreed == Some(true) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// One demonstration at a time in a directory: another one would remove the data that this one still writes.
+fn lock(parent: &Path, name: &str) -> Result<File> {
+    std::fs::create_dir_all(parent)
+        .with_context(|| format!("making {}; give another directory with --dir", parent.display()))?;
+    let path = parent.join(format!("{name}.lock"));
+    let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another demonstration runs in {}; stop it, or give another directory with --dir", parent.display())
+        }
+        Err(TryLockError::Error(problem)) => Err(problem).with_context(|| format!("locking {}", path.display())),
+    }
 }
 
 /// Goes on with a demonstration that was killed, or begins a new one.
@@ -158,7 +182,14 @@ fn save(directory: &Path, progress: &Progress) -> Result<()> {
 }
 
 /// Sends the plan on its clock. `false` when the process was told to stop.
-fn play(engine: &Engine, plan: &Plan, progress: &mut Progress, directory: &Path, screen: &mut Screen) -> Result<bool> {
+fn play(
+    engine: &Engine,
+    plan: &Plan,
+    progress: &mut Progress,
+    directory: &Path,
+    screen: &mut Screen,
+    stopped: &AtomicBool,
+) -> Result<bool> {
     let began = Instant::now();
     // After a kill the clock goes on where it was, not where the wall clock is.
     let offset_ms = plan.messages.get(progress.sent).map_or(0, |message| message.send_ms);
@@ -166,6 +197,10 @@ fn play(engine: &Engine, plan: &Plan, progress: &mut Progress, directory: &Path,
     let mut saved = Instant::now();
     let mut shown = Instant::now();
     while progress.sent < plan.messages.len() {
+        if stopped.load(Ordering::SeqCst) {
+            save(directory, progress)?;
+            return Ok(false);
+        }
         let clock_ms = (began.elapsed().as_millis() as i64 - lead_ms).max(0) as u32 + offset_ms;
         let rest = &plan.messages[progress.sent..];
         let due = rest.iter().take_while(|message| message.send_ms <= clock_ms).count();

@@ -20,8 +20,13 @@ pub struct Screen {
     per_second: f64,
 }
 
-/// Cells of an interval's picture.
-const PLOT: usize = 41;
+/// Columns of a terminal that does not say how wide it is.
+const USUAL_WIDTH: usize = 80;
+/// What a line of the picture has beside the interval.
+const BESIDE_PLOT: usize = 59;
+/// Cells of an interval's picture, at most; an odd number, so that zero is in the middle.
+const PLOT_MAX: usize = 61;
+const PLOT_MIN: usize = 11;
 
 impl Screen {
     /// `live` redraws in place; otherwise a line now and then.
@@ -35,7 +40,7 @@ impl Screen {
     }
 
     /// Before the first message.
-    pub fn begin(&mut self, engine: &Engine, sent: usize, plan: &Plan) {
+    pub fn begin(&mut self, engine: &Engine, database: &str, sent: usize, plan: &Plan) {
         println!(
             "Assay demonstration: {}, {} messages, two weeks in {} s",
             self.data.name(),
@@ -43,10 +48,10 @@ impl Screen {
             self.seconds
         );
         println!("  log        {} partitions, identity {}", engine.genesis.partitions, engine.genesis.log);
-        println!("  ClickHouse {} (database assay)", engine.clickhouse_url);
+        println!("  ClickHouse {} (database {database})", engine.clickhouse_url);
         println!("  health     http://{}/readyz  /metrics", engine.http);
         println!(
-            "  try        curl '{}/?database=assay' -d 'SELECT * FROM balance FORMAT PrettyCompact'\n",
+            "  try        curl '{}/?database={database}' -d 'SELECT * FROM balance FORMAT PrettyCompact'\n",
             engine.clickhouse_url
         );
         self.last = (Instant::now(), sent);
@@ -74,29 +79,33 @@ impl Screen {
             );
             return;
         }
+        let width = columns();
         let mut text = String::new();
-        let full = (share * 40.0) as usize;
+        let bar = width.saturating_sub(48).clamp(5, 60);
+        let full = (share * bar as f64) as usize;
         let _ = writeln!(
             text,
             "day {day:>2.0} [{}{}] {:>6} messages, {:>5.0}/s, lag {lag}",
             "█".repeat(full),
-            "·".repeat(40 - full),
+            "·".repeat(bar - full),
             sent,
             self.per_second
         );
         if let Some(view) = view {
-            picture(&view.aligned, &mut text);
+            picture(&view.aligned, width, &mut text);
         }
-        self.draw(&text);
+        self.draw(&text, width);
     }
 
-    fn draw(&mut self, text: &str) {
+    fn draw(&mut self, text: &str, width: usize) {
         let mut out = std::io::stdout().lock();
         // Up over the last picture, then every line anew.
         if self.drawn > 0 {
             let _ = write!(out, "\x1b[{}A", self.drawn);
         }
         for line in text.lines() {
+            // A line that wraps would take two, and the next picture would start too low.
+            let line: String = line.chars().take(width).collect();
             let _ = writeln!(out, "\x1b[2K{line}");
         }
         let lines = text.lines().count();
@@ -138,7 +147,16 @@ fn interval(low: f64, high: f64) -> String {
     }
 }
 
-fn picture(results: &Results, text: &mut String) {
+/// Columns of the terminal now; it may be resized at any time.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => USUAL_WIDTH,
+    }
+}
+
+fn picture(results: &Results, width: usize, text: &mut String) {
+    let plot = (width.saturating_sub(BESIDE_PLOT) | 1).clamp(PLOT_MIN, PLOT_MAX);
     for experiment in &results.experiments {
         let units: Vec<String> = experiment
             .variants
@@ -155,14 +173,14 @@ fn picture(results: &Results, text: &mut String) {
             table::number(experiment.srm.p_value_running)
         );
         for metric in &experiment.metrics {
-            plot_metric(experiment, metric, text);
+            plot_metric(experiment, metric, plot, text);
         }
     }
     let rejected: u64 = results.counters.rejected.iter().sum();
     let _ = writeln!(text, "{} duplicates and {rejected} broken events found", results.counters.duplicates);
 }
 
-fn plot_metric(experiment: &ExperimentResult, metric: &MetricResult, text: &mut String) {
+fn plot_metric(experiment: &ExperimentResult, metric: &MetricResult, cells: usize, text: &mut String) {
     let bounds = |arm: &Arm| {
         let look = &arm.comparison.as_ref()?.always_valid;
         (look.low.is_finite() && look.high.is_finite()).then_some((look.low, look.high))
@@ -174,8 +192,8 @@ fn plot_metric(experiment: &ExperimentResult, metric: &MetricResult, text: &mut 
         let Some(comparison) = &arm.comparison else { continue };
         let p = comparison.remembered.map_or(1.0, |remembered| remembered.running.p_value);
         let mark = if p < experiment.alpha { "●" } else { " " };
-        let plot =
-            bounds(arm).map_or_else(|| " ".repeat(PLOT), |(low, high)| plot(low, high, comparison.difference, extent));
+        let plot = bounds(arm)
+            .map_or_else(|| " ".repeat(cells), |(low, high)| plot(low, high, comparison.difference, extent, cells));
         let lift = comparison.lift.map_or_else(|| "–".to_owned(), |lift| format!("{:+.1}%", 100.0 * lift));
         let _ = writeln!(
             text,
@@ -189,17 +207,17 @@ fn plot_metric(experiment: &ExperimentResult, metric: &MetricResult, text: &mut 
 }
 
 /// `──────────|────├──●──┤──`: an interval on a scale from -extent to +extent.
-fn plot(low: f64, high: f64, middle: Option<f64>, extent: f64) -> String {
+fn plot(low: f64, high: f64, middle: Option<f64>, extent: f64, width: usize) -> String {
     let cell = |value: f64| {
         let share = if extent > 0.0 { (value / extent + 1.0) / 2.0 } else { 0.5 };
-        (share * (PLOT - 1) as f64).round().clamp(0.0, (PLOT - 1) as f64) as usize
+        (share * (width - 1) as f64).round().clamp(0.0, (width - 1) as f64) as usize
     };
-    let mut cells = ['·'; PLOT];
-    cells[PLOT / 2] = '│';
+    let mut cells = vec!['·'; width];
+    cells[width / 2] = '│';
     for at in &mut cells[cell(low)..=cell(high)] {
         *at = '─';
     }
-    cells[PLOT / 2] = if (low..=high).contains(&0.0) { '┼' } else { '│' };
+    cells[width / 2] = if (low..=high).contains(&0.0) { '┼' } else { '│' };
     (cells[cell(low)], cells[cell(high)]) = ('├', '┤');
     if let Some(middle) = middle {
         cells[cell(middle)] = '●';

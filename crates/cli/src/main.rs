@@ -24,7 +24,12 @@ use std::process::ExitCode;
 
 /// Streaming experimentation: results that are seconds old, valid at any look, and a pure function of the log.
 #[derive(Parser)]
-#[command(name = "assay", version, propagate_version = true)]
+#[command(
+    name = "assay",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  assay demo\n  assay check --config experiments/\n  assay serve --data /var/lib/assay --config experiments/\n  assay replay --config experiments/ --events events.jsonl\n  assay sql \"SELECT * FROM balance\"\n\n`assay help COMMAND` has more for each. Exit codes: 0 fine, 1 failed, 2 wrong use. ASSAY_TRACE=info says more while it works."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -67,10 +72,22 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(problem) => {
             eprintln!("assay: {problem:#}");
-            ExitCode::from(1)
+            ExitCode::from(if problem.chain().any(|cause| cause.is::<WrongUse>()) { 2 } else { 1 })
         }
     }
 }
+
+/// What was asked for cannot be: exit code 2, as for a wrong flag.
+#[derive(Debug)]
+pub(crate) struct WrongUse(pub String);
+
+impl std::fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
 
 /// `assay … | head` is no error: when the reader of the output is gone, there is nobody to tell.
 fn leave_quietly_when_nobody_reads() {

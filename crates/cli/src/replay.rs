@@ -57,52 +57,80 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 #[derive(Deserialize)]
 struct Appended {
-    append_time: Option<String>,
+    append_time: Option<serde_json::Value>,
 }
 
+/// All files as one log: those with append times in the order given, the others sorted, merged by time.
 fn read(files: &[PathBuf]) -> Result<Vec<Line>> {
-    let mut lines: Vec<(Option<Timestamp>, Line)> = Vec::new();
-    let mut appended: Option<Timestamp> = None;
+    let (mut appended, mut sorted) = (Vec::new(), Vec::new());
     for file in files {
-        let shown = file.display();
-        for (number, line) in BufReader::new(open(file)?).split(b'\n').enumerate() {
-            let bytes = line.with_context(|| format!("reading {shown}"))?;
-            if bytes.trim_ascii().is_empty() {
-                continue;
-            }
-            let place = || format!("{shown}, line {}", number + 1);
-            let given = serde_json::from_slice::<Appended>(&bytes).ok().and_then(|line| line.append_time);
-            let given = given
-                .map(|text| parse_time(&text).map_err(|problem| anyhow!("append_time {problem}")))
-                .transpose()
-                .with_context(place)?;
-            if let Some(given) = given {
-                if appended.is_some_and(|before| given < before) {
-                    bail!("{}: append_time goes backwards; a log's time never does", place());
-                }
-                appended = Some(given);
-            }
-            let (time, id) = json::decode(&bytes).map_or((None, 0), |event| (Some(event.time), event.id.0));
-            let time = time.or(lines.last().map(|(_, line)| line.time)).unwrap_or(Timestamp::MIN);
-            lines.push((given, Line { time, id, bytes }));
+        let (lines, has_times) = read_file(file, appended.last().map(|line: &Line| line.time))?;
+        if has_times { &mut appended } else { &mut sorted }.extend(lines);
+    }
+    sorted.sort_by(|one, other| (one.time, one.id, &one.bytes).cmp(&(other.time, other.id, &other.bytes)));
+    let mut merged = Vec::with_capacity(appended.len() + sorted.len());
+    let (mut given, mut found) = (appended.into_iter().peekable(), sorted.into_iter().peekable());
+    loop {
+        let next = match (given.peek(), found.peek()) {
+            (Some(one), Some(other)) if other.time < one.time => found.next(),
+            (Some(_), _) => given.next(),
+            (None, _) => found.next(),
+        };
+        match next {
+            Some(line) => merged.push(line),
+            None => return Ok(merged),
         }
     }
-    // Lines without any time at the start take the first that there is.
+}
+
+/// The lines of a file, and whether it says when they were appended. `before` is the last such time of the files before it.
+fn read_file(file: &Path, before: Option<Timestamp>) -> Result<(Vec<Line>, bool)> {
+    let shown = file.display();
+    let mut lines: Vec<(Option<Timestamp>, Line)> = Vec::new();
+    let mut appended: Option<Timestamp> = None;
+    for (number, line) in BufReader::new(open(file)?).split(b'\n').enumerate() {
+        let line = line.with_context(|| format!("reading {shown}"))?;
+        // Editors of some systems put a byte order mark before the first line.
+        let line = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 0).unwrap_or(&line);
+        let bytes = line.trim_ascii().to_vec();
+        if bytes.is_empty() {
+            continue;
+        }
+        let place = || format!("{shown}, line {}", number + 1);
+        let given = append_time(&bytes).with_context(place)?;
+        if let Some(given) = given {
+            if appended.or(before).is_some_and(|before| given < before) {
+                bail!("{}: append_time goes backwards; a log's time never does", place());
+            }
+            appended = Some(given);
+        }
+        let (time, id) = json::decode(&bytes).map_or((None, 0), |event| (Some(event.time), event.id.0));
+        // What cannot be read takes the time of its neighbour, so that it is rejected where it stands.
+        let time = time.or(lines.last().map(|(_, line)| line.time)).unwrap_or(Timestamp::MIN);
+        lines.push((given, Line { time, id, bytes }));
+    }
+    if appended.is_some() {
+        let mut current = before.or(lines.iter().find_map(|(given, _)| *given)).expect("some line has one");
+        let stamped = lines.into_iter().map(|(given, line)| {
+            current = given.unwrap_or(current);
+            Line { time: current, ..line }
+        });
+        return Ok((stamped.collect(), true));
+    }
     let first = lines.iter().map(|(_, line)| line.time).find(|&time| time != Timestamp::MIN).unwrap_or(Timestamp(0));
     lines.iter_mut().take_while(|(_, line)| line.time == Timestamp::MIN).for_each(|(_, line)| line.time = first);
-    if appended.is_some() {
-        let mut current = lines.iter().find_map(|(given, _)| *given).expect("some line has one");
-        return Ok(lines
-            .into_iter()
-            .map(|(given, line)| {
-                current = given.unwrap_or(current);
-                Line { time: current, ..line }
-            })
-            .collect());
+    Ok((lines.into_iter().map(|(_, line)| line).collect(), false))
+}
+
+fn append_time(line: &[u8]) -> Result<Option<Timestamp>> {
+    // A line that is no JSON at all is rejected by the fold, with its reason.
+    match serde_json::from_slice::<Appended>(line).ok().and_then(|line| line.append_time) {
+        None => Ok(None),
+        Some(serde_json::Value::String(text)) => {
+            parse_time(&text).map(Some).map_err(|problem| anyhow!("append_time {problem}"))
+        }
+        Some(other) => bail!("append_time is {other}; it must be a text such as \"2026-05-01T09:30:00Z\""),
     }
-    let mut lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
-    lines.sort_by(|one, other| (one.time, one.id, &one.bytes).cmp(&(other.time, other.id, &other.bytes)));
-    Ok(lines)
 }
 
 fn open(file: &Path) -> Result<Box<dyn Read>> {

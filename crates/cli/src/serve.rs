@@ -5,6 +5,8 @@ use crate::settings::Given;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Run Assay: read events from the log, keep results, write rows to ClickHouse.
 #[derive(clap::Args)]
@@ -39,13 +41,35 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// Returns at Ctrl-C or SIGTERM.
 pub fn wait_for_signal() -> Result<()> {
+    signals()?();
+    Ok(())
+}
+
+/// Becomes true at Ctrl-C or SIGTERM, for loops that look now and then.
+pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (raised, wait) = (flag.clone(), signals()?);
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        wait();
+        raised.store(true, Ordering::SeqCst);
+    })?;
+    Ok(flag)
+}
+
+/// From now on signals are caught; the function that is returned waits for one.
+fn signals() -> Result<impl FnOnce() + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            outcome = tokio::signal::ctrl_c() => outcome?,
-            _ = terminate.recv() => {}
-        }
-        Ok(())
+    let (mut interrupt, mut terminate) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    Ok(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
     })
 }

@@ -1,5 +1,6 @@
 //! What `serve` and `demo` run with: arguments, then the environment, then a file, then what is usual.
 
+use crate::WrongUse;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ pub struct Given {
     /// What the topics' names start with.
     #[arg(long, value_name = "NAME", env = "ASSAY_TOPICS")]
     pub topics: Option<String>,
-    /// ClickHouse: embedded, or http://HOST:PORT.
+    /// ClickHouse: embedded, or http://HOST:PORT, or https://HOST:PORT.
     #[arg(long, value_name = "ADDRESS", env = "ASSAY_CLICKHOUSE")]
     pub clickhouse: Option<String>,
     /// Its database.
@@ -114,16 +115,27 @@ impl Given {
     pub fn complete(self) -> Result<Settings> {
         let data = self.data.unwrap_or_else(|| PathBuf::from(".local/assay"));
         let log = self.log.unwrap_or_else(|| format!("local:{}", data.join("log").display()));
+        if !log.starts_with("kafka://") && !log.starts_with("local:") {
+            bail!(WrongUse(format!("'{log}' is no address of a log; write local:DIR or kafka://HOST:PORT")));
+        }
+        if let Some(directory) = self.config.as_ref().filter(|directory| !directory.is_dir()) {
+            bail!(WrongUse(format!("--config: {} is no directory", directory.display())));
+        }
         let usual = if log.starts_with("kafka:") { 64 } else { 4 };
         let partitions = self.partitions.unwrap_or(usual);
         if !(1..=4_096).contains(&partitions) {
-            bail!("{partitions} partitions: a log has 1 to 4096");
+            bail!(WrongUse(format!("{partitions} partitions: a log has 1 to 4096")));
         }
         let listen = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let clickhouse = match self.clickhouse.as_deref() {
             None | Some("embedded") => ClickHouseAt::Embedded(self.clickhouse_listen.unwrap_or(listen(8123))),
-            Some(url) if url.starts_with("http://") => ClickHouseAt::Url(url.to_owned()),
-            Some(other) => bail!("'{other}' is no address of a ClickHouse; write embedded or http://HOST:PORT"),
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => ClickHouseAt::Url(url.to_owned()),
+            Some(other) => {
+                let problem = format!(
+                    "'{other}' is no address of a ClickHouse; write embedded, http://HOST:PORT or https://HOST:PORT"
+                );
+                bail!(WrongUse(problem))
+            }
         };
         Ok(Settings {
             log,

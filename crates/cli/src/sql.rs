@@ -19,8 +19,8 @@ pub struct Arguments {
     /// Where ClickHouse answers.
     #[arg(long, value_name = "URL", env = "ASSAY_CLICKHOUSE_URL", default_value = "http://127.0.0.1:8123")]
     url: String,
-    /// Data directory of an Assay that does not run.
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    /// Data directory of an Assay that does not run; its engine is opened in place of asking --url.
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// The database.
     #[arg(long, value_name = "NAME", env = "ASSAY_DATABASE", default_value = "assay")]
@@ -52,7 +52,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         None => ask(arguments, query, format)?,
     };
-    std::io::stdout().write_all(&answer)?;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(&answer).and_then(|()| out.flush()) {
+        // `assay sql … | head`: the reader has what it wanted.
+        Err(problem) if problem.kind() == std::io::ErrorKind::BrokenPipe => {}
+        outcome => outcome.context("writing the answer")?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
