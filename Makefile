@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint bench clean
+.PHONY: help deps demo test lint audit bench clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -22,9 +22,15 @@ demo: ## Play a published e-mail experiment of 64,000 customers through the whol
 test: deps ## All tests, against real parts
 	cargo test --workspace --locked
 
-lint: ## Formatting, clippy, licences and advisories
+lint: ## Formatting, clippy, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	@.ci/install-cargo-deny
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --workspace --locked --offline check bans licenses sources
+
+audit: ## Known vulnerabilities of dependencies (asks the advisory database, so it needs the network)
+	@.ci/install-cargo-deny
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --workspace --locked check advisories
 
 bench: ## The first look at speed (see benches/README.md)
 	cargo bench --package assay-benches
