@@ -3,6 +3,7 @@
 //! [`World`] tells in advance what visitors do and what must come out; [`Folding`] folds a log without a break. What drives the pipeline
 //! through crashes is in `tests/`, because this crate is pure.
 
+pub mod calibration;
 mod reference;
 mod world;
 
