@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint bench clean
+.PHONY: help deps demo test lint bench calibrate clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ test: deps ## All tests, against real parts
 lint: ## Formatting, clippy, licences and advisories
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+calibrate: ## Simulate every promised error rate and write docs/calibration.md, in minutes
+	cargo run --release --locked --package assay-simulator --example calibrate
 
 bench: ## The first look at speed (see benches/README.md)
 	cargo bench --package assay-benches

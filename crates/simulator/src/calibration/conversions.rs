@@ -109,10 +109,8 @@ fn hard() -> Vec<Scenario> {
             }
             let every = if each { "look after every user to 2,000" } else { "looks every 100 to 100,000" };
             let treated = 100.0 * share;
-            let title = format!(
-                "A/A, Bernoulli {rate}, {}/{treated}, N* = {planned}, {every}",
-                100.0 - treated
-            );
+            let planned = super::grouped(planned);
+            let title = format!("A/A, Bernoulli {rate}, {}/{treated}, N* = {planned}, {every}", 100.0 - treated);
             let measures = vec![
                 Measure::at_most(watch::DEFAULT, 0.05),
                 super::near(watch::NO_EVENT_RULE, floored),
@@ -138,8 +136,12 @@ fn coverage() -> Vec<Scenario> {
         .into_iter()
         .map(|(id, rates, share, planned)| {
             let treated = 100.0 * share;
-            let title =
-                format!("Rates {} and {}, {}/{treated}, N* = {planned}", rates[0], rates[1], 100.0 - treated);
+            let [control, treatment] = rates;
+            let title = format!(
+                "Rates {control} and {treatment}, {}/{treated}, N* = {}",
+                100.0 - treated,
+                super::grouped(planned)
+            );
             let measures = vec![
                 Measure::at_most(watch::MISSED, 0.05),
                 Measure::at_most(watch::MISSED_NO_EVENT_RULE, 0.15),

@@ -141,3 +141,16 @@ fn near(name: &'static str, expected: f64) -> Measure {
     let high = if expected <= 0.04 { high.min(0.05) } else { high };
     Measure::share(name, expected, (expected - by).max(0.0), high)
 }
+
+/// 100000 as 100,000, for titles.
+fn grouped(number: impl Into<f64>) -> String {
+    let digits = format!("{:.0}", number.into());
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -208,15 +208,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 fn scenario(id: &'static str, arrivals: Arrivals, value: Value) -> Scenario {
     let (users, looks) = if arrivals == Arrivals::AtOnce { (20_000, 672) } else { (40_000, 112) };
     let how = match arrivals {
-        Arrivals::Uniform => "arriving evenly",
-        Arrivals::Early => "most arriving in the first days",
-        Arrivals::AtOnce => "all exposed at the start",
+        Arrivals::Uniform => "users arrive evenly",
+        Arrivals::Early => "most users arrive in the first days",
+        Arrivals::AtOnce => "all users are exposed at the start",
     };
     let what = match value {
         Value::Conversion => "delayed conversions",
         Value::Purchases => "repeated purchases",
     };
-    let title = format!("A/A, {what}, {users} users {how}, 28 days, {looks} looks");
+    let title = format!("A/A, {what}, {how}, looks: {looks} over 28 days, {} users", super::grouped(users));
     // Few events are still to come once everybody has matured, so a matured analysis errs less than an open one, and both less than alpha.
     let measures = vec![Measure::at_most(OPEN, 0.05), Measure::at_most(MATURED, 0.03)];
     let horizon = Horizon { end: DAYS, unit: "days" };

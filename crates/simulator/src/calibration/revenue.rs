@@ -103,8 +103,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             let design = Values { kind, treatment_share: share, planned, batch: 100, looks: 1_000 };
             let treated = 100.0 * share;
             let title = format!(
-                "A/A, revenue: 5 % buy, lognormal with sd {ln_sd}, {}/{treated}, N* = {planned}",
-                100.0 - treated
+                "A/A, revenue: 5 % buy, lognormal with sd {ln_sd}, {}/{treated}, N* = {}, looks every 100 to 100,000",
+                100.0 - treated,
+                super::grouped(planned)
             );
             scenario(id, title, design, 5_000, floored, plain)
         })
