@@ -2,10 +2,13 @@
 
 mod always_valid;
 mod fixed_horizon;
+mod group_sequential;
 mod srm;
 
+use crate::alpha::Alpha;
 use crate::lift::Lift;
 use crate::moments::Arm;
+use crate::sides::Sides;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +24,8 @@ type Method = fn(&Value) -> Answer;
 type Methods = &'static [(&'static str, Method)];
 
 /// One list per topic, in the order of the documentation.
-const TOPICS: [Methods; 3] = [always_valid::METHODS, fixed_horizon::METHODS, srm::METHODS];
+const TOPICS: [Methods; 4] =
+    [always_valid::METHODS, group_sequential::METHODS, fixed_horizon::METHODS, srm::METHODS];
 
 /// Names of the methods that exist.
 pub fn methods() -> impl Iterator<Item = &'static str> {
@@ -67,6 +71,23 @@ fn object(fields: &[(&str, Value)]) -> Value {
 
 fn numbers(values: impl Iterator<Item = f64>) -> Value {
     values.map(number).collect()
+}
+
+fn alpha(value: f64) -> Result<Alpha, DoorError> {
+    Alpha::new(value).map_err(|problem| DoorError(problem.to_string()))
+}
+
+fn sides(count: u32) -> Result<Sides, DoorError> {
+    match count {
+        1 => Ok(Sides::One),
+        2 => Ok(Sides::Two),
+        _ => Err(DoorError("sides is 1 or 2".to_owned())),
+    }
+}
+
+/// What an input without `sides` means.
+fn two() -> u32 {
+    2
 }
 
 #[derive(Deserialize)]
