@@ -194,6 +194,12 @@ fn words(chapter: Chapter) -> (&'static str, &'static str) {
             "At the sample for which a fixed horizon has 80 % power, the default has 53 %; it needs up to 1.64 times as many units for the\n\
              same power, and because it may stop at any look, it needs about as many as the fixed horizon on average.",
         ),
+        Chapter::GroupSequential => (
+            "A few looks with a boundary",
+            "Group sequential tests spend all of their alpha, so their error is 5 % and not below it, wherever the looks fall and whenever the\n\
+             last one comes. With a known end and a few looks they need hardly more than a fixed sample and stop earlier on average than the\n\
+             always-valid method. At the stop the plain estimate is too high more often than not; the median-unbiased one is not.",
+        ),
         Chapter::OpenWindows => (
             "Values that grow after exposure",
             "The guarantee is for units that enter once, with their final value (*matured*). Looking at everybody exposed so far with what is\n\
@@ -224,6 +230,7 @@ fn plots(chapter: Chapter, results: &Results<'_>) -> Vec<Plot> {
         Chapter::FalsePositives => vec![check_a(results), hard_designs(results), looks(results)],
         Chapter::Coverage => vec![coverage(results)],
         Chapter::Power => vec![power(results)],
+        Chapter::GroupSequential => vec![boundaries(results)],
         Chapter::OpenWindows => vec![open_windows(results)],
         Chapter::Allocation => Vec::new(),
         Chapter::Bayesian => vec![posterior(results)],
@@ -284,6 +291,19 @@ fn power(results: &Results<'_>) -> Plot {
     let x = Axis { label: "users", end: 102_800.0, percent: false };
     let svg = curves(caption, &x, &Axis::percent("experiments", 1.0), &series, &[]);
     Plot { name: "power.svg", caption, svg }
+}
+
+fn boundaries(results: &Results<'_>) -> Plot {
+    let caption = "An effect that a fixed sample finds with 80 % power: share of experiments that had found it by then";
+    let series = [
+        results.curve("gs-power-pocock-14", "ever crossed", "Pocock, 14 looks"),
+        results.curve("gs-power-obf-28", "ever crossed", "O'Brien-Fleming, 28 looks"),
+        results.curve("power-.05-.80", "always-valid", "always-valid, 1,644 looks"),
+        Series { name: "fixed sample".to_owned(), points: vec![(1.0, 0.8)] },
+    ];
+    let x = Axis { label: "units, in fixed samples", end: 1.65, percent: false };
+    let svg = curves(caption, &x, &Axis::percent("experiments", 1.0), &series, &[]);
+    Plot { name: "boundaries.svg", caption, svg }
 }
 
 fn open_windows(results: &Results<'_>) -> Plot {

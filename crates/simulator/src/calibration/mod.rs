@@ -15,6 +15,7 @@ mod changing_split;
 mod conversions;
 mod count;
 mod draw;
+mod group_sequential;
 mod open_window;
 mod revenue;
 mod sample_ratio;
@@ -81,6 +82,8 @@ pub enum Chapter {
     Coverage,
     /// What continuous looking costs.
     Power,
+    /// A few looks with a boundary.
+    GroupSequential,
     /// Values that grow after exposure.
     OpenWindows,
     /// Splits that change, and several treatments.
@@ -93,10 +96,11 @@ pub enum Chapter {
 
 impl Chapter {
     /// All of them, in order.
-    pub const ALL: [Chapter; 7] = [
+    pub const ALL: [Chapter; 8] = [
         Chapter::FalsePositives,
         Chapter::Coverage,
         Chapter::Power,
+        Chapter::GroupSequential,
         Chapter::OpenWindows,
         Chapter::Allocation,
         Chapter::Bayesian,
@@ -110,6 +114,7 @@ pub fn scenarios() -> Vec<Scenario> {
         conversions::scenarios(),
         revenue::scenarios(),
         brownian::scenarios(),
+        group_sequential::scenarios(),
         open_window::scenarios(),
         changing_split::scenarios(),
         stopping::scenarios(),
