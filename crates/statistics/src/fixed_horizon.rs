@@ -60,7 +60,7 @@ pub fn t(difference: f64, variance: f64, df: f64, alpha: Alpha) -> Option<Test> 
     let standard_error = sqrt(variance);
     let statistic = difference / standard_error;
     let (p_value, ln_p_value) = student_two_sided(statistic, df);
-    let half = student_upper_quantile(0.5 * alpha.value(), df) * standard_error;
+    let half = student_upper_quantile(alpha.divided(2).value(), df) * standard_error;
     let (low, high) = (difference - half, difference + half);
     Some(Test { difference, standard_error, statistic, df, p_value, ln_p_value, low, high })
 }
@@ -73,7 +73,7 @@ pub fn z(difference: f64, variance: f64, alpha: Alpha) -> Option<Test> {
     let standard_error = sqrt(variance);
     let statistic = difference / standard_error;
     let (p_value, ln_p_value) = normal_two_sided(statistic);
-    let half = normal_upper_quantile(0.5 * alpha.value()) * standard_error;
+    let half = normal_upper_quantile(alpha.divided(2).value()) * standard_error;
     let (low, high) = (difference - half, difference + half);
     Some(Test { difference, standard_error, statistic, df: f64::INFINITY, p_value, ln_p_value, low, high })
 }
@@ -119,6 +119,7 @@ pub fn two_proportions(control: (f64, f64), treatment: (f64, f64), pooled: bool,
     let variance = if pooled { x / n * ((n - x) / n) * (1.0 / nc + 1.0 / nt) } else { unpooled };
     let test = z(pt - pc, variance, alpha)?;
     // Without variance in the arms themselves there is no interval.
-    let half = if unpooled > 0.0 { normal_upper_quantile(0.5 * alpha.value()) * sqrt(unpooled) } else { f64::INFINITY };
+    let half =
+        if unpooled > 0.0 { normal_upper_quantile(alpha.divided(2).value()) * sqrt(unpooled) } else { f64::INFINITY };
     Some(Test { low: test.difference - half, high: test.difference + half, ..test })
 }

@@ -64,7 +64,7 @@ pub fn compare(control: &Sums, treatment: &Sums, alpha: Alpha) -> Option<Ratios>
     let (c, t) = (Mean::of(&arms.0), Mean::of(&arms.1));
     let enough = control.n >= 2.0 && treatment.n >= 2.0;
     let test = enough.then(|| fixed_horizon::z(t.mean - c.mean, c.variance + t.variance, alpha)).flatten();
-    let critical = normal_upper_quantile(0.5 * alpha.value());
+    let critical = normal_upper_quantile(alpha.divided(2).value());
     let lift = test.and_then(|_| lift::delta_of_means(&c, &t)).zip(lift::delta_interval(&c, &t, critical));
     Some(Ratios { control: c, treatment: t, test, lift: lift.map(|((lift, variance), set)| (lift, variance, set)) })
 }

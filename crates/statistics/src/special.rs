@@ -176,6 +176,10 @@ pub fn student_two_sided(t: f64, df: f64) -> (f64, f64) {
         let b = 48.0 * a * a;
         let z2 = a * log1p(square / df);
         let z = sqrt(z2);
+        if df > 1e17 {
+            // What corrects z is below its last digit, and would be infinite over infinite.
+            return normal_two_sided(z);
+        }
         let last = (((4.0 * z2 + 33.0) * z2 + 240.0) * z2 + 855.0) * z / (10.0 * b * (b + 0.8 * z2 * z2 + 100.0));
         return normal_two_sided(z + (z2 + 3.0) * z / b - last);
     }
@@ -198,6 +202,10 @@ pub fn student_upper_quantile(p: f64, df: f64) -> f64 {
         let ln_density = std::f64::consts::LN_2 - 0.5 * (df + 1.0) * spread - 0.5 * log(df) - ln_beta(0.5 * df, 0.5);
         let step = (ln_p - target) / exp(ln_density - ln_p);
         let next = t + step;
+        if !next.is_finite() {
+            // Only where the quantile itself is beyond the largest number.
+            return f64::INFINITY;
+        }
         t = if next <= 0.0 { 0.5 * t } else { next };
         if fabs(step) <= 1e-15 * t {
             break;

@@ -39,11 +39,19 @@ pub fn chi_square(counts: &[f64], weights: &[f64]) -> ChiSquare {
         return ChiSquare { statistic: 0.0, df, p_value: 1.0, ln_p_value: 0.0 };
     }
     let term = |(&count, &share): (&f64, &f64)| {
-        let expected = total * share / weight;
-        if expected > 0.0 { (count - expected) * (count - expected) / expected } else { 0.0 }
+        let expected = total * (share / weight);
+        // In this order no square overflows.
+        if expected > 0.0 {
+            (count - expected) / expected * (count - expected)
+        } else if count > 0.0 {
+            f64::INFINITY
+        } else {
+            0.0
+        }
     };
     let statistic: f64 = counts.iter().zip(weights).map(term).sum();
-    let ln_p_value = ln_gamma_tail(0.5 * df, 0.5 * statistic).min(0.0);
+    let ln_p_value =
+        if statistic.is_finite() { ln_gamma_tail(0.5 * df, 0.5 * statistic).min(0.0) } else { f64::NEG_INFINITY };
     ChiSquare { statistic, df, p_value: exp(ln_p_value), ln_p_value }
 }
 
