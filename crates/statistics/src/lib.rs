@@ -7,10 +7,18 @@
 pub mod alpha;
 pub mod always_valid;
 pub mod bayesian;
+pub mod cuped;
+pub mod dependent;
 pub mod door;
+mod double_double;
 pub mod fixed_horizon;
+pub mod heterogeneity;
 pub mod lift;
 pub mod moments;
 pub mod multiplicity;
+pub mod quantile;
+pub mod retention;
 pub mod special;
 pub mod srm;
+pub mod winsorize;
+pub mod zero_inflated;

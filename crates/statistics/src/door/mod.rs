@@ -1,7 +1,11 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod cuped;
+mod dependent;
 mod fixed_horizon;
+mod heterogeneity;
+mod special_metrics;
 mod srm;
 
 use crate::lift::Lift;
@@ -21,7 +25,15 @@ type Method = fn(&Value) -> Answer;
 type Methods = &'static [(&'static str, Method)];
 
 /// One list per topic, in the order of the documentation.
-const TOPICS: [Methods; 3] = [always_valid::METHODS, fixed_horizon::METHODS, srm::METHODS];
+const TOPICS: &[Methods] = &[
+    always_valid::METHODS,
+    fixed_horizon::METHODS,
+    srm::METHODS,
+    cuped::METHODS,
+    special_metrics::METHODS,
+    heterogeneity::METHODS,
+    dependent::METHODS,
+];
 
 /// Names of the methods that exist.
 pub fn methods() -> impl Iterator<Item = &'static str> {

@@ -1,0 +1,3 @@
+//! stub
+use super::Methods;
+pub(super) const METHODS: Methods = &[];
