@@ -15,6 +15,7 @@
 //! sizes: a dependence there is a fault of the assignment. No flag does not promise that there is no interaction; power for one is low.
 
 use super::{ChiSquareTest, NormalTest};
+use crate::double_double::DoubleDouble;
 use crate::moments::Arm;
 
 /// Units that every cell needs, so that its mean is nearly normal.
@@ -87,21 +88,16 @@ pub fn wald(cells: &[Vec<Arm>]) -> Option<ChiSquareTest> {
     let (r0, c0) = reference(&variances);
     let others: Vec<(usize, usize)> =
         (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))).filter(|&(r, c)| r != r0 && c != c0).collect();
-    let mean = |r: usize, c: usize| cells[r][c].mean;
-    let differences: Vec<f64> =
-        others.iter().map(|&(r, c)| (mean(r, c) - mean(r0, c)) - (mean(r, c0) - mean(r0, c0))).collect();
-    let mut covariance: Vec<Vec<f64>> = Vec::with_capacity(others.len());
-    for &(r, c) in &others {
-        let row = others.iter().map(|&(row, column)| {
-            // Two double differences share the reference cell, and the cells of a row or column that they have in common.
-            let mut shared = variances[r0][c0];
-            shared += if r == row { variances[r][c0] } else { 0.0 };
-            shared += if c == column { variances[r0][c] } else { 0.0 };
-            shared + if r == row && c == column { variances[r][c] } else { 0.0 }
-        });
-        covariance.push(row.collect());
-    }
-    let statistic = quadratic_form(covariance, differences)?;
+    let mean = |r: usize, c: usize| DoubleDouble::from(cells[r][c].mean);
+    let differences = others.iter().map(|&(r, c)| (mean(r, c) - mean(r0, c)) - (mean(r, c0) - mean(r0, c0))).collect();
+    // Two double differences share the reference cell, and the cells of a row or column that they have in common.
+    let covariance = |(r, c): (usize, usize), (row, column): (usize, usize)| {
+        let cells = [(true, (r0, c0)), (r == row, (r, c0)), (c == column, (r0, c)), (r == row && c == column, (r, c))];
+        let shared = cells.iter().filter(|(shared, _)| *shared);
+        shared.map(|&(_, (r, c))| DoubleDouble::from(variances[r][c])).sum::<DoubleDouble>()
+    };
+    let matrix = others.iter().map(|&one| others.iter().map(|&other| covariance(one, other)).collect()).collect();
+    let statistic = quadratic_form(matrix, differences)?;
     ChiSquareTest::new(statistic, others.len())
 }
 
@@ -111,26 +107,29 @@ fn reference(variances: &[Vec<f64>]) -> (usize, usize) {
     cells.min_by(|one, other| one.0.total_cmp(other.0)).map_or((0, 0), |(_, cell)| cell)
 }
 
-/// `δ' Σ⁻¹ δ` by Cholesky's decomposition; `None` unless Σ is positive definite.
-fn quadratic_form(mut matrix: Vec<Vec<f64>>, mut vector: Vec<f64>) -> Option<f64> {
+/// `δ' Σ⁻¹ δ` by elimination; `None` unless Σ is positive definite.
+///
+/// In double-double, because variances of cells differ by many orders of magnitude when their sizes do, and all entries hold the reference's.
+fn quadratic_form(mut matrix: Vec<Vec<DoubleDouble>>, mut vector: Vec<DoubleDouble>) -> Option<f64> {
+    let diagonal: Vec<f64> = (0..vector.len()).map(|k| matrix[k][k].value()).collect();
+    let mut sum = DoubleDouble::from(0.0);
     for k in 0..vector.len() {
-        let before: f64 = matrix[k][..k].iter().map(|entry| entry * entry).sum();
-        let pivot = matrix[k][k] - before;
+        let pivot = matrix[k][k];
         // What is left of the pivot after cancellation has to be more than its rounding.
-        if pivot.is_nan() || pivot <= 1e-14 * matrix[k][k] {
+        if pivot.value().is_nan() || pivot.value() <= 1e-26 * diagonal[k] {
             return None;
         }
-        let root = pivot.sqrt();
-        matrix[k][k] = root;
-        for i in k + 1..vector.len() {
-            let known: f64 = (0..k).map(|j| matrix[i][j] * matrix[k][j]).sum();
-            matrix[i][k] = (matrix[i][k] - known) / root;
+        sum = sum + vector[k] * vector[k] / pivot;
+        let (done, rest) = matrix.split_at_mut(k + 1);
+        for (row, i) in rest.iter_mut().zip(k + 1..) {
+            let factor = row[k] / pivot;
+            vector[i] = vector[i] - factor * vector[k];
+            for j in k + 1..row.len() {
+                row[j] = row[j] - factor * done[k][j];
+            }
         }
-        let known: f64 = (0..k).map(|j| matrix[k][j] * vector[j]).sum();
-        vector[k] = (vector[k] - known) / root;
     }
-    let sum: f64 = vector.iter().map(|entry| entry * entry).sum();
-    sum.is_finite().then_some(sum)
+    sum.value().is_finite().then(|| sum.value())
 }
 
 #[cfg(test)]
