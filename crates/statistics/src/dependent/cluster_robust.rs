@@ -178,6 +178,21 @@ pub fn unweighted(control: &[Cluster], treatment: &[Cluster], alpha: Alpha) -> O
     fixed_horizon::welch(&of_means(control), &of_means(treatment), alpha.value())
 }
 
+/// Treatment minus control of [`unweighted`], also where there is no test; `None` when an arm has no cluster with units.
+pub fn unweighted_difference(control: &[Cluster], treatment: &[Cluster]) -> Option<f64> {
+    let (control, treatment) = (of_means(control), of_means(treatment));
+    let difference = treatment.mean - control.mean;
+    (control.n > 0.0 && treatment.n > 0.0 && difference.is_finite()).then_some(difference)
+}
+
+/// Mean per unit of an arm, whatever the number of its clusters; `None` without units.
+pub fn mean_per_unit(clusters: &[Cluster]) -> Option<f64> {
+    let wide = DoubleDouble::from;
+    let total = |pick: fn(&Cluster) -> f64| clusters.iter().map(|one| wide(pick(one))).sum::<DoubleDouble>();
+    let mean = (total(|cluster| cluster.sum) / total(|cluster| cluster.n)).value();
+    mean.is_finite().then_some(mean)
+}
+
 /// The moments of the clusters' means.
 fn of_means(clusters: &[Cluster]) -> Arm {
     let wide = DoubleDouble::from;

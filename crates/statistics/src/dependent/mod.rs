@@ -11,7 +11,12 @@ pub mod intraclass;
 pub mod switchback;
 
 use crate::alpha::Alpha;
-use crate::special::{student_two_sided, student_upper_quantile};
+use crate::special::{student_far_quantile, student_two_sided};
+
+/// The square root of the largest double, less a margin for products.
+const T_MAX: f64 = 1e150;
+/// Degrees of freedom from which Student's t and the normal distribution agree to the last bit.
+const DF_MAX: f64 = 1e17;
 
 /// A test by Student's t.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,8 +43,9 @@ impl StudentTest {
         if !(variance > 0.0 && t.is_finite() && df > 0.0) {
             return None;
         }
-        let (p_value, ln_p_value) = student_two_sided(t, df);
-        let half = student_upper_quantile(0.5 * alpha.value(), df) * standard_error;
+        // Beyond these bounds squares overflow, and the tail is that of the normal distribution, or 0.
+        let (p_value, ln_p_value) = student_two_sided(t.clamp(-T_MAX, T_MAX), df.min(DF_MAX));
+        let half = student_far_quantile(0.5 * alpha.value(), df.min(DF_MAX)) * standard_error;
         Some(StudentTest { t, df, p_value, ln_p_value, low: estimate - half, high: estimate + half })
     }
 }

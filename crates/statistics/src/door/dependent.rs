@@ -56,18 +56,28 @@ fn cluster_robust_difference(input: &Value) -> Answer {
     let (control, treatment) = (of(ArmName::Control), of(ArmName::Treatment));
     let robust = cluster_robust::cluster_robust(&control, &treatment);
     let unweighted = cluster_robust::unweighted(&control, &treatment, alpha);
-    Ok(cluster_fields(&robust, unweighted.as_ref(), alpha))
+    let (mean_control, mean_treatment) =
+        (cluster_robust::mean_per_unit(&control), cluster_robust::mean_per_unit(&treatment));
+    let difference = mean_control.zip(mean_treatment).map(|(control, treatment)| treatment - control);
+    let mut fields = cluster_fields(&robust, unweighted.as_ref(), alpha);
+    fields.extend([
+        ("diff", optional(robust.as_ref().ok().map(|it| it.difference).or(difference))),
+        ("mean_control", optional(mean_control)),
+        ("mean_treatment", optional(mean_treatment)),
+        ("unweighted_diff", optional(cluster_robust::unweighted_difference(&control, &treatment))),
+    ]);
+    Ok(object(&fields))
 }
 
-fn cluster_fields(robust: &Result<ClusterRobust, NotEstimable>, unweighted: Option<&Test>, alpha: Alpha) -> Value {
+type Fields = Vec<(&'static str, Value)>;
+
+/// What the clusters say about the precision of the difference.
+fn cluster_fields(robust: &Result<ClusterRobust, NotEstimable>, unweighted: Option<&Test>, alpha: Alpha) -> Fields {
     let field = |pick: fn(&ClusterRobust) -> f64| optional(robust.as_ref().ok().map(pick));
     let test = |of: fn(&ClusterRobust, Alpha) -> Option<StudentTest>| robust.as_ref().ok().and_then(|it| of(it, alpha));
     let (cr2, cr1s) = (test(ClusterRobust::test), test(ClusterRobust::test_cr1s));
     let welch = |pick: fn(&Test) -> f64| optional(unweighted.map(pick));
-    object(&[
-        ("diff", field(|it| it.difference)),
-        ("mean_control", field(|it| it.mean_control)),
-        ("mean_treatment", field(|it| it.mean_treatment)),
+    vec![
         ("se_cr0", field(|it| it.cr0.sqrt())),
         ("se_cr1", field(|it| it.cr1.sqrt())),
         ("se_cr1s", field(|it| it.cr1s.sqrt())),
@@ -82,14 +92,13 @@ fn cluster_fields(robust: &Result<ClusterRobust, NotEstimable>, unweighted: Opti
         ("p_cr1s_t", p_value(cr1s.map(|test| test.p_value))),
         ("ci_low_cr1s", optional(cr1s.map(|test| test.low))),
         ("ci_high_cr1s", optional(cr1s.map(|test| test.high))),
-        ("unweighted_diff", welch(|test| test.difference)),
         ("unweighted_se", welch(|test| test.standard_error)),
         ("unweighted_df", welch(|test| test.df)),
         ("unweighted_p", p_value(unweighted.map(|test| test.p_value))),
         ("few_clusters", json!(robust.as_ref().is_ok_and(ClusterRobust::fragile))),
         ("degenerate", json!(cr2.is_none())),
         ("reason", json!(robust.as_ref().err().map(NotEstimable::to_string))),
-    ])
+    ]
 }
 
 fn switchback(input: &Value) -> Answer {

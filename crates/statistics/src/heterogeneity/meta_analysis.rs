@@ -62,10 +62,11 @@ pub fn heterogeneity(effects: &[(f64, f64)]) -> Option<Heterogeneity> {
     (fixed_effect.is_finite() && random_effect.is_finite() && q.is_finite()).then_some(heterogeneity)
 }
 
-/// Mean with weights 1/(v + extra), and its variance.
+/// Mean with weights 1/(v + extra), and its variance. Counted from the first effect, so that equal effects are at no distance from their mean.
 fn weighted_mean(effects: &[(f64, f64)], extra: f64) -> (f64, f64) {
     let variance = 1.0 / effects.iter().map(|(_, v)| 1.0 / (v + extra)).sum::<f64>();
-    (effects.iter().map(|(e, v)| e * (variance / (v + extra))).sum(), variance)
+    let origin = effects[0].0;
+    (origin + effects.iter().map(|(e, v)| (e - origin) * (variance / (v + extra))).sum::<f64>(), variance)
 }
 
 #[cfg(test)]
