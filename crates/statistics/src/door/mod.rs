@@ -1,13 +1,17 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod cuped;
+mod dependent;
 mod exact;
 mod fixed_horizon;
 mod group_sequential;
 mod guardrail;
+mod heterogeneity;
 mod lift;
 mod moments;
 mod multiplicity;
+mod special_metrics;
 mod srm;
 
 use crate::alpha::{Alpha, NotAlpha};
@@ -39,6 +43,10 @@ const TOPICS: &[Methods] = &[
     srm::METHODS,
     multiplicity::METHODS,
     moments::METHODS,
+    cuped::METHODS,
+    special_metrics::METHODS,
+    heterogeneity::METHODS,
+    dependent::METHODS,
 ];
 
 /// Names of the methods that exist.
