@@ -6,7 +6,8 @@ use libm::{erfc, exp, fabs, lgamma, log, log1p, sqrt};
 
 /// A step of a continued fraction that changes nothing any more, give or take its own rounding.
 const CONVERGED: f64 = 4e-16;
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
+/// ln √(2π).
+pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// What Stirling's formula leaves of ln Γ(x): `lgamma(x) - ((x - 1/2) ln x - x + ln sqrt(2 pi))`.
 ///
@@ -29,15 +30,23 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
 
 /// ln of the upper tail of the standard normal distribution.
 pub fn ln_normal_tail(z: f64) -> f64 {
+    if z < -1.0 {
+        // Close to 1 the other tail keeps the digits.
+        return log1p(-0.5 * erfc(-z / std::f64::consts::SQRT_2));
+    }
     if z < 25.0 {
         return log(0.5 * erfc(z / std::f64::consts::SQRT_2));
     }
-    // Mills' ratio by its continued fraction, which converges at once out here.
+    -0.5 * z * z - LN_SQRT_2PI + ln_mills_ratio(z)
+}
+
+/// ln of Mills' ratio, the tail beyond `z` over the density at `z`, for `z` from about 5, where its continued fraction converges at once.
+pub(crate) fn ln_mills_ratio(z: f64) -> f64 {
     let mut fraction = z;
     for k in (1..=60).rev() {
         fraction = z + f64::from(k) / fraction;
     }
-    -0.5 * z * z - LN_SQRT_2PI - log(fraction)
+    -log(fraction)
 }
 
 /// Two-sided p-value of a standard normal statistic, and its logarithm.
@@ -156,12 +165,21 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 /// Two-sided p-value of Student's t, and its logarithm: I_{df/(df+t²)}(df/2, 1/2).
 pub fn student_two_sided(t: f64, df: f64) -> (f64, f64) {
     let square = t * t;
+    if !square.is_finite() {
+        // Out here I_x(a, b) is x^a/(a B(a, b)), with x = df/t².
+        let ln_p = df * (0.5 * log(df) - log(fabs(t))) - log(0.5 * df) - ln_beta(0.5 * df, 0.5);
+        return (exp(ln_p), ln_p);
+    }
     // Beyond this the fraction below cancels, while Hill's normal deviate (1970, Algorithm 395) is exact to a double.
     if df > 1e5 {
         let a = df - 0.5;
         let b = 48.0 * a * a;
         let z2 = a * log1p(square / df);
         let z = sqrt(z2);
+        if df > 1e17 {
+            // What corrects z is below its last digit, and would be infinite over infinite.
+            return normal_two_sided(z);
+        }
         let last = (((4.0 * z2 + 33.0) * z2 + 240.0) * z2 + 855.0) * z / (10.0 * b * (b + 0.8 * z2 * z2 + 100.0));
         return normal_two_sided(z + (z2 + 3.0) * z / b - last);
     }
@@ -180,16 +198,30 @@ pub fn student_upper_quantile(p: f64, df: f64) -> f64 {
     let target = log(2.0 * p);
     for _ in 0..100 {
         let (_, ln_p) = student_two_sided(t, df);
-        let ln_density =
-            std::f64::consts::LN_2 - 0.5 * (df + 1.0) * log1p(t * t / df) - 0.5 * log(df) - ln_beta(0.5 * df, 0.5);
+        let spread = if t < 1e150 { log1p(t * t / df) } else { 2.0 * log(t) - log(df) };
+        let ln_density = std::f64::consts::LN_2 - 0.5 * (df + 1.0) * spread - 0.5 * log(df) - ln_beta(0.5 * df, 0.5);
         let step = (ln_p - target) / exp(ln_density - ln_p);
         let next = t + step;
+        if !next.is_finite() {
+            // Only where the quantile itself is beyond the largest number.
+            return f64::INFINITY;
+        }
         t = if next <= 0.0 { 0.5 * t } else { next };
         if fabs(step) <= 1e-15 * t {
             break;
         }
     }
     t
+}
+
+/// The `t` whose upper tail is `p`, for `p` in (0, 0.5] and any degrees of freedom: [`student_upper_quantile`] where its steps arrive, and far
+/// out in heavy tails, where they do not (one degree of freedom at 1e-300, say), the leading term of the tail.
+///
+/// With `x = df/(df + t²)` the two-sided tail is `x^a / (a B(a, 1/2)) (1 + O(x))`, `a = df/2`, so that below `x = e^-40` the term is exact.
+pub fn student_far_quantile(p: f64, df: f64) -> f64 {
+    let a = 0.5 * df;
+    let ln_x = (log(2.0 * p) + log(a) + ln_beta(a, 0.5)) / a;
+    if ln_x < -40.0 { exp(0.5 * (log(df) - ln_x)) } else { student_upper_quantile(p, df) }
 }
 
 #[cfg(test)]
@@ -213,5 +245,14 @@ mod tests {
         near(ln_gamma_tail(0.5, 0.5), log(erfc(sqrt(0.5))), 1e-13);
         near(ln_beta(0.5, 0.5), log(std::f64::consts::PI), 1e-14);
         near(ln_normal_tail(30.0), -454.321_243_956_134_1, 1e-12);
+    }
+
+    #[test]
+    fn far_quantiles_of_heavy_tails() {
+        // One degree of freedom is Cauchy's distribution, cot(pi p); two have t = (1 - 2p) sqrt(2 / (4p (1-p))).
+        near(student_far_quantile(1e-300, 1.0), 3.183_098_861_837_907e299, 1e-12);
+        near(student_far_quantile(1e-30, 1.0), 3.183_098_861_837_907e29, 1e-12);
+        near(student_far_quantile(1e-100, 2.0), 7.071_067_811_865_475e49, 1e-12);
+        near(student_far_quantile(0.025, 10.0), student_upper_quantile(0.025, 10.0), 0.0);
     }
 }
