@@ -1,6 +1,7 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod bayesian;
 mod fixed_horizon;
 mod group_sequential;
 mod srm;
@@ -24,8 +25,8 @@ type Method = fn(&Value) -> Answer;
 type Methods = &'static [(&'static str, Method)];
 
 /// One list per topic, in the order of the documentation.
-const TOPICS: [Methods; 4] =
-    [always_valid::METHODS, group_sequential::METHODS, fixed_horizon::METHODS, srm::METHODS];
+const TOPICS: [Methods; 5] =
+    [always_valid::METHODS, group_sequential::METHODS, fixed_horizon::METHODS, bayesian::METHODS, srm::METHODS];
 
 /// Names of the methods that exist.
 pub fn methods() -> impl Iterator<Item = &'static str> {
