@@ -104,8 +104,9 @@ proptest! {
 fn repeated_p_values_fall_with_z() {
     let design = design(0.05, Sides::Two, Spending::Pocock);
     let information = [0.3, 0.6, 1.0];
-    let p: Vec<f64> =
-        [0.0, 0.5, 1.0, 2.0, 2.3, 3.0, 5.0, 8.0, 20.0].map(|z| repeated_p(&design, &information, z, true).unwrap()).into();
+    let p: Vec<f64> = [0.0, 0.5, 1.0, 2.0, 2.3, 3.0, 5.0, 8.0, 20.0]
+        .map(|z| repeated_p(&design, &information, z, true).unwrap())
+        .into();
     assert!(p.windows(2).all(|pair| pair[0] >= pair[1]), "{p:?}");
     assert!(p.iter().all(|p| (0.0..=1.0).contains(p)) && p[8] < 1e-80, "{p:?}");
 }

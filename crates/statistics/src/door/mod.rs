@@ -1,6 +1,7 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod bayesian;
 mod cuped;
 mod dependent;
 mod exact;
@@ -40,6 +41,7 @@ const TOPICS: &[Methods] = &[
     exact::METHODS,
     guardrail::METHODS,
     group_sequential::METHODS,
+    bayesian::METHODS,
     srm::METHODS,
     multiplicity::METHODS,
     moments::METHODS,

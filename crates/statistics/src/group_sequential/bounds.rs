@@ -181,7 +181,8 @@ mod tests {
         let looks = design(Spending::Pocock).bounds(&information).unwrap();
         let bounds: Vec<f64> = looks.iter().map(|look| look.z).collect();
         for k in 0..5 {
-            let next = design(Spending::Pocock).next_bound(&information[..k], &bounds[..k], information[k], false).unwrap();
+            let next =
+                design(Spending::Pocock).next_bound(&information[..k], &bounds[..k], information[k], false).unwrap();
             assert!(fabs(next.z - bounds[k]) < 1e-10, "{} is not {}", next.z, bounds[k]);
         }
     }
@@ -196,7 +197,9 @@ mod tests {
     #[test]
     fn what_cannot_be_designed_is_refused() {
         let refuse = |information: &[f64]| design(Spending::Pocock).bounds(information).is_err();
-        assert!(refuse(&[]) && refuse(&[0.5, 0.5]) && refuse(&[-0.1]) && refuse(&[f64::NAN]) && refuse(&[f64::INFINITY]));
+        assert!(
+            refuse(&[]) && refuse(&[0.5, 0.5]) && refuse(&[-0.1]) && refuse(&[f64::NAN]) && refuse(&[f64::INFINITY])
+        );
         assert!(refuse(&[0.5, 0.4]) && refuse(&vec![1.0; 1001]));
         assert!(design(Spending::Power { rho: -1.0 }).bounds(&[1.0]).is_err());
     }

@@ -41,7 +41,9 @@ pub enum DesignError {
     #[error("information grows from look to look, starting above 0 and finite; the value at look {0} does not")]
     Information(usize),
     /// Two looks at almost the same time.
-    #[error("look {0} has less than one part in 100,000 more information than the look before; leave one of the two out")]
+    #[error(
+        "look {0} has less than one part in 100,000 more information than the look before; leave one of the two out"
+    )]
     TooClose(usize),
     /// One bound per look.
     #[error("there are {looks} looks and {bounds} bounds; give one bound per look")]
