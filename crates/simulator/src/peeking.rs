@@ -173,7 +173,7 @@ impl Bounds {
         Bounds {
             naive: Sides::Two.critical(settings.alpha),
             obrien_fleming: spent.iter().map(|look| look.z).collect(),
-            always_valid: always_valid::Design::new(settings.alpha.value(), planned),
+            always_valid: always_valid::Design::new(settings.alpha, planned),
             chance: normal_upper_quantile(1.0 - settings.chance),
         }
     }
@@ -188,7 +188,7 @@ impl Bounds {
         [
             fabs(z) > self.naive,
             fabs(z) >= self.obrien_fleming[look as usize - 1],
-            valid.p_value < design.alpha,
+            valid.p_value < design.alpha().value(),
             z > self.chance,
             fabs(z) > self.chance,
         ]
@@ -205,7 +205,7 @@ impl Bounds {
         let planned = 2.0 * f64::from(settings.users_per_look) * f64::from(looks);
         let mixture: Vec<f64> = times
             .iter()
-            .map(|time| always_valid::multiplier(time * planned, design.rho2, design.alpha))
+            .map(|time| always_valid::multiplier(time * planned, design.rho2(), design.alpha()))
             .collect();
         [
             crossing(&constant(self.naive), Sides::Two),

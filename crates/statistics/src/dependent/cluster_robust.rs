@@ -175,7 +175,7 @@ impl ClusterRobust {
 
 /// Welch's t on the clusters' means, each cluster counting alike. `None` (degenerate) without variance or below two clusters in an arm.
 pub fn unweighted(control: &[Cluster], treatment: &[Cluster], alpha: Alpha) -> Option<Test> {
-    fixed_horizon::welch(&of_means(control), &of_means(treatment), alpha.value())
+    fixed_horizon::welch(&of_means(control), &of_means(treatment), alpha)
 }
 
 /// Treatment minus control of [`unweighted`], also where there is no test; `None` when an arm has no cluster with units.
