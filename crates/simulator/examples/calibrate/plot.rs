@@ -100,7 +100,7 @@ fn framed(height: f64, title: &str, body: &str) -> String {
     )
 }
 
-/// Lines over a common axis; the name of each stands at its right end. A series of a single point is a dot with its name below it.
+/// Lines over a common axis; the name of each stands at its right end. A series of a single point is a dot with its name beside it.
 pub fn curves(title: &str, x: &Axis, y: &Axis, series: &[Series], marks: &[Mark]) -> String {
     let height = 380.0;
     let lines = series.iter().filter(|one| one.points.len() > 1);
@@ -137,7 +137,7 @@ pub fn curves(title: &str, x: &Axis, y: &Axis, series: &[Series], marks: &[Mark]
         let (colour, dash) = (COLOURS[at % COLOURS.len()], DASHES[at % DASHES.len()]);
         if let [(px, py)] = one.points[..] {
             dot(&mut svg, place_x(px), place_y(py), at);
-            text(&mut svg, place_x(px) + 4.0, place_y(py) + 18.0, "start", colour, &one.name);
+            text(&mut svg, place_x(px) - 8.0, place_y(py) - 8.0, "end", colour, &one.name);
             continue;
         }
         // What ended before the axis does keeps its last value, so that its name stands at its height.
