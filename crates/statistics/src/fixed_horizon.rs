@@ -48,8 +48,8 @@ fn welch_df(control: &Arm, treatment: &Arm) -> Option<f64> {
     let variance = a + b;
     // By shares rather than squares, which could under- or overflow.
     let (sa, sb) = (a / variance, b / variance);
-    (variance > 0.0 && variance.is_finite())
-        .then(|| 1.0 / (sa * sa / (control.n - 1.0) + sb * sb / (treatment.n - 1.0)))
+    let df = 1.0 / (sa * sa / (control.n - 1.0) + sb * sb / (treatment.n - 1.0));
+    (variance > 0.0 && variance.is_finite()).then_some(df.min(f64::MAX))
 }
 
 /// An estimate with its variance and degrees of freedom. `None` (degenerate) without variance.

@@ -20,6 +20,24 @@ pub(crate) fn stirling_rest(x: f64) -> f64 {
     (1.0 / 12.0 - y * (1.0 / 360.0 - y * (1.0 / 1260.0 - y * (1.0 / 1680.0 - y / 1188.0)))) / x
 }
 
+/// x - ln(1+x) for x above -1: quadratic in a small x, where a subtraction would not leave a digit.
+pub(crate) fn log1p_gap(x: f64) -> f64 {
+    if !(-0.5..=0.5).contains(&x) {
+        return x - log1p(x);
+    }
+    // ln(1+x) = 2 artanh r with r = x/(2+x), and x - 2r = x r.
+    let r = x / (2.0 + x);
+    let square = r * r;
+    let (mut power, mut sum, mut odd) = (square * r, 0.0, 3.0);
+    // r is at most a third in size, so that each term is at most a ninth of the one before.
+    while fabs(power) > 1e-18 * fabs(sum) {
+        sum += power / odd;
+        power *= square;
+        odd += 2.0;
+    }
+    x * r - 2.0 * sum
+}
+
 /// ln B(a, b), accurate when one argument is far larger than the other.
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     let (a, b) = if a < b { (a, b) } else { (b, a) };

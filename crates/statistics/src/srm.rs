@@ -4,7 +4,7 @@
 //! K = 1,000 it raises a false alarm at p ≤ 0.01 in 0.6 % of A/A experiments and finds 52/48 after some 7,100 units. [`chi_square`] is for one
 //! declared look: re-checked at a thousand looks its alarm at 0.001 is false 27 times as often as it says. An alarm blocks decisions, not results.
 
-use crate::dirichlet::{Dirichlet, Distance};
+use crate::dirichlet;
 use crate::special::ln_gamma_tail;
 use libm::{exp, log};
 
@@ -64,8 +64,8 @@ pub fn sequential_ln_e(counts: &[f64], weights: &[f64], concentration: f64) -> f
     if total <= 0.0 {
         return 0.0;
     }
-    let mixture = Dirichlet { concentration, total };
-    let mut sum = mixture.totals();
+    let all = concentration + total;
+    let mut sum = dirichlet::totals(total, concentration);
     for (&count, &share) in counts.iter().zip(weights) {
         let share = share / weight;
         if share <= 0.0 {
@@ -74,9 +74,9 @@ pub fn sequential_ln_e(counts: &[f64], weights: &[f64], concentration: f64) -> f
             }
             continue;
         }
-        // The prior is centred at the null.
-        let distance = Distance { share, gap: count - share * total };
-        sum += mixture.term(count, distance, distance);
+        let posterior = (concentration * share + count) / all;
+        sum += all * dirichlet::divergence(posterior, share, (count - share * total) / all)
+            + dirichlet::rest(count, concentration * share);
     }
     sum
 }

@@ -4,6 +4,7 @@
 //! outcomes: at alpha 0.05 the multiplier is 3.035 at N*, 3.25 at a quarter or ten times of it, and 8.94 at a hundredth. So round N* down.
 
 use crate::alpha::Alpha;
+use crate::special::log1p_gap;
 use libm::{fabs, log1p};
 
 /// How ρ is tuned to N*.
@@ -84,7 +85,7 @@ pub fn tuned(alpha: Alpha, rule: Rule) -> f64 {
             // Newton on x - ln(1+x) - c, convex in x: after the first step it comes down to the root from above.
             let mut x = start;
             for _ in 0..60 {
-                let step = (log_gap(x) - c) * (1.0 + 1.0 / x);
+                let step = (log1p_gap(x) - c) * (1.0 + 1.0 / x);
                 x -= step;
                 if fabs(step) <= 1e-16 * x {
                     break;
@@ -93,22 +94,6 @@ pub fn tuned(alpha: Alpha, rule: Rule) -> f64 {
             x
         }
     }
-}
-
-/// x - ln(1+x), which a subtraction would not leave a digit of for small x, that is for alpha close to 1.
-fn log_gap(x: f64) -> f64 {
-    if x > 0.5 {
-        return x - log1p(x);
-    }
-    // ln(1+x) = 2 artanh r with r = x/(2+x), and x - 2r = x r.
-    let r = x / (2.0 + x);
-    let square = r * r;
-    let (mut power, mut sum) = (square * r, 0.0);
-    for k in 1..40 {
-        sum += power / f64::from(2 * k + 1);
-        power *= square;
-    }
-    x * r - 2.0 * sum
 }
 
 #[cfg(test)]

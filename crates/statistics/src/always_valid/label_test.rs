@@ -11,7 +11,7 @@
 
 use super::{Rule, p_value, tuned};
 use crate::alpha::Alpha;
-use crate::dirichlet::{Dirichlet, Distance};
+use crate::dirichlet::{self, divergence};
 use libm::{exp, log};
 
 /// The test of one epoch: its split and its prior.
@@ -110,18 +110,22 @@ impl LabelTest {
         if total <= 0.0 {
             return 0.0;
         }
+        let (pi, others) = (self.share, 1.0 - self.share);
         // S_t - Nθ = -(S_c - N(1-θ)), from whichever share is the small one.
-        let observed = |theta: f64, rest: f64| {
+        let excess = |theta: f64, rest: f64| {
             if theta <= 0.5 { treatment - total * theta } else { -(control - total * rest) }
         };
-        let (pi, others) = (self.share, 1.0 - self.share);
-        let shift = if theta <= 0.5 { pi - theta } else { -(others - rest) };
-        let (prior, null) = (observed(pi, others), observed(theta, rest) + k * shift);
-        let mixture = Dirichlet { concentration: k, total };
-        let distance = |share: f64, gap: f64| Distance { share, gap };
-        mixture.term(treatment, distance(pi, prior), distance(theta, null))
-            + mixture.term(control, distance(others, -prior), distance(rest, -null))
-            + mixture.totals()
+        let (from_prior, from_null, all) = (excess(pi, others), excess(theta, rest), k + total);
+        let arm = |count: f64, prior: f64, null: f64, sign: f64| {
+            let (observed, posterior) = (count / total, (k * prior + count) / all);
+            // How far the posterior is from the prior; from the observed share it is the rest of the way.
+            let moved = sign * from_prior / all;
+            total * divergence(observed, null, sign * from_null / total)
+                - total * divergence(observed, posterior, moved * (k / total))
+                - k * divergence(prior, posterior, -moved)
+                + dirichlet::rest(count, k * prior)
+        };
+        arm(treatment, pi, theta, 1.0) + arm(control, others, rest, -1.0) + dirichlet::totals(total, k)
     }
 
     /// The smallest ln(θ/(1-θ)) that is not ruled out.

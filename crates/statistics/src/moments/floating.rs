@@ -4,7 +4,7 @@
 //! (only the diagnostics of skewness need them). `skewness = √n M3/M2^{3/2}`, `excess kurtosis = n M4/M2² - 3`, of the units as they are, not
 //! estimates of a population's. Sums of powers are never subtracted: at an offset of 1e9 that would leave no digit.
 
-use super::{Arm, merged_mean};
+use super::Arm;
 use libm::sqrt;
 
 /// Moments of the values so far. Empty is the identity of merging.
@@ -13,6 +13,8 @@ pub struct Floating {
     n: u64,
     sum: Compensated,
     mean: f64,
+    /// What `mean` has lost, because at a large offset its last digit is coarse beside the spread.
+    mean_rest: f64,
     m2: f64,
     m3: f64,
     m4: f64,
@@ -46,7 +48,7 @@ impl Floating {
         }
         let (na, nb) = (self.n as f64, other.n as f64);
         let n = na + nb;
-        let gap = other.mean - self.mean;
+        let gap = (other.mean - self.mean) + (other.mean_rest - self.mean_rest);
         let (a, b) = (na / n, nb / n);
         // Pébay (2008), with na nb/n² as products of shares.
         let square = gap * gap * a * b * n;
@@ -56,7 +58,11 @@ impl Floating {
             + 4.0 * gap * (a * other.m3 - b * self.m3);
         self.m3 += other.m3 + square * gap * (a - b) + 3.0 * gap * (a * other.m2 - b * self.m2);
         self.m2 += other.m2 + square;
-        self.mean = merged_mean(self.mean, other.mean, a, b);
+        (self.mean, self.mean_rest) = if a >= b {
+            moved(self.mean, self.mean_rest, gap * b, other.mean, a, b)
+        } else {
+            moved(other.mean, other.mean_rest, -gap * a, self.mean, b, a)
+        };
         self.n += other.n;
         self.sum.merge(&other.sum);
         self.range = self.range.zip(other.range).map(|(own, more)| (own.0.min(more.0), own.1.max(more.1)));
@@ -68,11 +74,12 @@ impl Floating {
         if self.n == 0 {
             return;
         }
-        let (before, n) = (self.mean, self.n as f64);
+        let (before, before_rest, n) = (self.mean, self.mean_rest, self.n as f64);
         self.sum.add(-old);
         self.sum.add(new);
-        self.mean = before + (new / n - old / n);
-        let m2 = self.m2 + (new - old) * ((new - self.mean) + (old - before));
+        (self.mean, self.mean_rest) =
+            moved(before, self.mean_rest, (new - old) / n, before + (new / n - old / n), 0.0, 1.0);
+        let m2 = self.m2 + (new - old) * ((new - self.mean - self.mean_rest) + (old - before - before_rest));
         self.m2 = if m2.is_nan() { f64::INFINITY } else { m2.max(0.0) };
         (self.m3, self.m4, self.range) = (f64::INFINITY, f64::INFINITY, None);
     }
@@ -127,13 +134,13 @@ impl Floating {
         (self.n >= 1).then(|| self.m2() / self.n as f64)
     }
 
-    /// √n M3/M2^{3/2}; `None` without variance.
+    /// √n M3/M2^{3/2}; `None` without variance, and for a spread below 1e-70, whose powers lose their digits.
     pub fn skewness(&self) -> Option<f64> {
         let spread = self.standard_deviation()?;
         Some(self.m3()? / self.n as f64 / spread / spread / spread).filter(|it| it.is_finite())
     }
 
-    /// n M4/M2² - 3; `None` without variance.
+    /// n M4/M2² - 3; `None` as for [`Floating::skewness`].
     pub fn excess_kurtosis(&self) -> Option<f64> {
         let spread = self.standard_deviation()?;
         Some(self.m4()? / self.n as f64 / spread / spread / spread / spread - 3.0).filter(|it| it.is_finite())
@@ -144,9 +151,22 @@ impl Floating {
         Arm { n: self.n as f64, mean: self.mean().unwrap_or(0.0), m2: self.m2() }
     }
 
+    /// Where its fourth power still has all its digits.
     fn standard_deviation(&self) -> Option<f64> {
-        self.variance_of_population().map(sqrt).filter(|&it| it > 0.0 && it.is_finite())
+        self.variance_of_population().map(sqrt).filter(|&it| it >= 1e-70 && it.is_finite())
     }
+}
+
+/// A mean with its rest, moved by `step`; where the step overflowed, the weighted mean of both parts.
+fn moved(mean: f64, rest: f64, step: f64, other: f64, a: f64, b: f64) -> (f64, f64) {
+    if !step.is_finite() {
+        return (mean * a + other * b, 0.0);
+    }
+    let sum = mean + step;
+    // What the addition lost, exactly (Knuth).
+    let taken = sum - mean;
+    let lost = (mean - (sum - taken)) + (step - taken);
+    (sum, rest + lost)
 }
 
 /// Neumaier's sum: what each addition loses is kept beside it.
