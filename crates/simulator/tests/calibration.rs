@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 const SEED: u64 = 4;
 /// Of a full run's runs, one in so many: check A has 200.
 const PART: u64 = 50;
-/// A measure fails if its counts are less likely than this under every value in its allowed range. With some 160 measures of two ends
-/// each, even if all of them lay exactly at an end, one seed in three thousand would fail.
+/// A measure fails if its counts are less likely than this under every value in its allowed range. With some 200 measures of two ends
+/// each, even if all of them lay exactly at an end, one seed in two thousand would fail.
 const HARDLY: f64 = 1e-6;
 
 fn check(chapter: Chapter) {
@@ -69,6 +69,26 @@ fn bayesian() {
 #[test]
 fn sample_ratio() {
     check(Chapter::SampleRatio);
+}
+
+#[test]
+fn exact() {
+    check(Chapter::Exact);
+}
+
+#[test]
+fn special_metrics() {
+    check(Chapter::SpecialMetrics);
+}
+
+#[test]
+fn guardrails() {
+    check(Chapter::Guardrails);
+}
+
+#[test]
+fn multiplicity() {
+    check(Chapter::Multiplicity);
 }
 
 /// Runs may be split over threads in any way.

@@ -137,11 +137,13 @@ pub fn curves(title: &str, x: &Axis, y: &Axis, series: &[Series], marks: &[Mark]
         let (colour, dash) = (COLOURS[at % COLOURS.len()], DASHES[at % DASHES.len()]);
         if let [(px, py)] = one.points[..] {
             dot(&mut svg, place_x(px), place_y(py), at);
-            text(&mut svg, place_x(px) + 10.0, place_y(py) + 4.0, "start", colour, &one.name);
+            text(&mut svg, place_x(px) - 8.0, place_y(py) - 8.0, "end", colour, &one.name);
             continue;
         }
+        // What ended before the axis does keeps its last value, so that its name stands at its height.
+        let end = one.points.last().map(|&(px, py)| (px.max(x.end), py));
         let points: Vec<String> =
-            one.points.iter().map(|&(px, py)| format!("{:.1},{:.1}", place_x(px), place_y(py))).collect();
+            one.points.iter().copied().chain(end).map(|(px, py)| format!("{:.1},{:.1}", place_x(px), place_y(py))).collect();
         let _ = writeln!(
             svg,
             r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>"#,

@@ -169,8 +169,9 @@ fn found(measure: &Measure, tally: &Tally) -> String {
 fn allowed(measure: &Measure) -> String {
     let number = |value| number(measure.kind, value);
     match measure.kind {
-        Kind::Share if measure.low <= 0.0 => format!("at most {}", number(measure.high)),
+        _ if measure.low <= 0.0 => format!("at most {}", number(measure.high)),
         Kind::Share if measure.high >= 1.0 => format!("at least {}", number(measure.low)),
+        Kind::Mean if measure.high.is_infinite() => format!("at least {}", number(measure.low)),
         _ => format!("{} to {}", number(measure.low), number(measure.high)),
     }
 }
@@ -193,6 +194,11 @@ fn words(chapter: Chapter) -> (&'static str, &'static str) {
             "What continuous looking costs",
             "At the sample for which a fixed horizon has 80 % power, the default has 53 %; it needs up to 1.64 times as many units for the\n\
              same power, and because it may stop at any look, it needs about as many as the fixed horizon on average.",
+        ),
+        Chapter::Exact => (
+            "Exact tests of conversions",
+            "The label test asks only which arm each conversion belongs to, and the safe test of two proportions looks after every pair of\n\
+             users. Both hold for any rate, without approximation and without a waiting period; the price of the label test is a little power.",
         ),
         Chapter::GroupSequential => (
             "A few looks with a boundary",
@@ -222,6 +228,20 @@ fn words(chapter: Chapter) -> (&'static str, &'static str) {
             "The sequential test may be read after every user. A chi-square test at the same looks rings more than twenty times as often as\n\
              its level says.",
         ),
+        Chapter::SpecialMetrics => (
+            "Covariates and quantiles",
+            "A covariate from before the experiment takes variance off and leaves the error rates as they are. Intervals of a quantile are\n\
+             exact for every distribution, because only the number of values below it matters.",
+        ),
+        Chapter::Guardrails => (
+            "Guardrails",
+            "A treatment that is worse by exactly the margin must be declared safe in at most 5 % of experiments, ever; one that is not worse\n\
+             at all should be, and soon. With no effect, an alarm about harm rings in at most 5 %.",
+        ),
+        Chapter::Multiplicity => (
+            "Many metrics, many experiments",
+            "The mean share of false discoveries, in thousandths, which the procedures hold at or below 50. \"Unadjusted\" is the positive control.",
+        ),
     }
 }
 
@@ -230,11 +250,15 @@ fn plots(chapter: Chapter, results: &Results<'_>) -> Vec<Plot> {
         Chapter::FalsePositives => vec![check_a(results), hard_designs(results), looks(results)],
         Chapter::Coverage => vec![coverage(results)],
         Chapter::Power => vec![power(results)],
+        Chapter::Exact => vec![exact(results)],
         Chapter::GroupSequential => vec![boundaries(results)],
         Chapter::OpenWindows => vec![open_windows(results)],
         Chapter::Allocation => Vec::new(),
         Chapter::Bayesian => vec![posterior(results)],
         Chapter::SampleRatio => vec![alarms(results), detection(results)],
+        Chapter::SpecialMetrics => vec![covariate(results)],
+        Chapter::Guardrails => vec![guardrails(results)],
+        Chapter::Multiplicity => Vec::new(),
     }
 }
 
@@ -291,6 +315,38 @@ fn power(results: &Results<'_>) -> Plot {
     let x = Axis { label: "users", end: 102_800.0, percent: false };
     let svg = curves(caption, &x, &Axis::percent("experiments", 1.0), &series, &[]);
     Plot { name: "power.svg", caption, svg }
+}
+
+fn exact(results: &Results<'_>) -> Plot {
+    let caption = "Exact tests in A/A experiments: share ever called different";
+    let measures = ["label test", "safe test of two proportions"];
+    let mut rows = results.rows(Chapter::Exact, &measures);
+    // The scenario about power is no A/A experiment.
+    rows.retain(|row| row.values.iter().flatten().all(|&share| share < 0.4));
+    let svg = dots(caption, &Axis::percent(EVER, 0.06), &measures, &rows, &ALPHA);
+    Plot { name: "exact.svg", caption, svg }
+}
+
+fn covariate(results: &Results<'_>) -> Plot {
+    let caption = "An effect that a fixed horizon finds with 80 % power: share of experiments that had found it by then";
+    let series = [
+        results.curve("cuped-effect", "default, with CUPED", "with CUPED"),
+        results.curve("cuped-effect", "default, without the covariate", "without"),
+    ];
+    let x = Axis { label: "users", end: 20_000.0, percent: false };
+    let svg = curves(caption, &x, &Axis::percent("experiments", 1.0), &series, &[]);
+    Plot { name: "covariate.svg", caption, svg }
+}
+
+fn guardrails(results: &Results<'_>) -> Plot {
+    let caption = "Guardrail with a margin of half a percentage point: share of experiments declared safe by then";
+    let series = [
+        results.curve("guardrail-nothing", "ever declared safe", "no effect"),
+        results.curve("guardrail-margin-even", "ever declared safe", "worse by the margin"),
+    ];
+    let x = Axis { label: "users", end: 100_000.0, percent: false };
+    let svg = curves(caption, &x, &Axis::percent("experiments", 1.0), &series, &[ALPHA]);
+    Plot { name: "guardrails.svg", caption, svg }
 }
 
 fn boundaries(results: &Results<'_>) -> Plot {

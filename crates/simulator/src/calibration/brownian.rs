@@ -5,9 +5,11 @@
 
 use super::count::{Measure, Report};
 use super::{Chapter, Design, Horizon, Prepared, Scenario};
+use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Rule};
+use assay_statistics::sides::Sides;
 use assay_statistics::special::normal_upper_quantile;
-use libm::{fabs, log, sqrt};
+use libm::{fabs, sqrt};
 
 /// The mixture crossed its bound.
 const ALWAYS_VALID: &str = "always-valid";
@@ -23,7 +25,7 @@ const NAIVE: &str = "fixed-horizon z at every look";
 struct Walk {
     /// E z at t = 1.
     drift: f64,
-    alpha: f64,
+    alpha: Alpha,
     /// t at the last look.
     horizon: f64,
     looks: u32,
@@ -35,7 +37,7 @@ impl Design for Walk {
     fn prepared(&self, _: &Report<'_>) -> Prepared {
         let Walk { drift, alpha, horizon, looks, tuned } = *self;
         let rho2 = always_valid::tuned(alpha, Rule::Exact) / tuned;
-        let (ln_bound, z_bound) = (-log(alpha), normal_upper_quantile(0.5 * alpha));
+        let (ln_bound, z_bound) = (-alpha.ln(), Sides::Two.critical(alpha));
         let step = horizon / f64::from(looks);
         let sd = sqrt(step);
         Box::new(move |draw, report| {
@@ -75,7 +77,7 @@ fn tunings() -> impl Iterator<Item = Scenario> {
         ("tuned-2", 2.0, 0.0106),
     ];
     cases.into_iter().map(|(id, tuned, expected)| {
-        let walk = Walk { drift: 0.0, alpha: 0.05, horizon: 1.0, looks: 1_000, tuned };
+        let walk = Walk { drift: 0.0, alpha: Alpha::FIVE_PERCENT, horizon: 1.0, looks: 1_000, tuned };
         let title = format!("A/A in the limit of normal means, N* = {tuned} of the horizon, 1,000 looks");
         let measures = vec![exact(ALWAYS_VALID, expected)];
         scenario(id, Chapter::FalsePositives, title, walk, measures)
@@ -92,7 +94,7 @@ fn naive_looks() -> impl Iterator<Item = Scenario> {
         ("naive-50", 50, 0.320),
     ];
     cases.into_iter().map(|(id, looks, expected)| {
-        let walk = Walk { drift: 0.0, alpha: 0.05, horizon: 1.0, looks, tuned: 1.0 };
+        let walk = Walk { drift: 0.0, alpha: Alpha::FIVE_PERCENT, horizon: 1.0, looks, tuned: 1.0 };
         let title = format!("A/A, |z| > 1.96 at any of {looks} equally spaced looks");
         scenario(id, Chapter::FalsePositives, title, walk, vec![exact(NAIVE, expected)])
     })
@@ -107,8 +109,9 @@ fn power() -> impl Iterator<Item = Scenario> {
         ("power-.01-.80", 0.01, 0.80, 0.540, 1.494, 954.0),
     ];
     cases.into_iter().map(|(id, alpha, fixed, by_plan, horizon, sample)| {
-        let drift = normal_upper_quantile(0.5 * alpha) + normal_upper_quantile(1.0 - fixed);
-        let walk = Walk { drift, alpha, horizon, looks: (1_000.0 * horizon) as u32, tuned: 1.0 };
+        let level = Alpha::new(alpha).expect("the table has alphas");
+        let drift = Sides::Two.critical(level) + normal_upper_quantile(1.0 - fixed);
+        let walk = Walk { drift, alpha: level, horizon, looks: (1_000.0 * horizon) as u32, tuned: 1.0 };
         let title =
             format!("alpha {alpha}, {fixed} power at a fixed horizon; always-valid to {horizon} times as many units");
         let measures = vec![

@@ -2,10 +2,11 @@
 
 use super::count::{Measure, Report};
 use super::{Binomial, Chapter, Design, Draw, Horizon, Prepared, Scenario};
-use assay_statistics::always_valid::{self, Comparison, Status};
+use assay_statistics::alpha::Alpha;
+use assay_statistics::always_valid::epochs::{self, Pair};
+use assay_statistics::always_valid::{self, Comparison};
 use assay_statistics::moments::Arm;
 use assay_statistics::multiplicity::holm;
-use libm::log;
 
 const BY_EPOCH: &str = "epochs weighted";
 const POOLED: &str = "raw arms pooled over epochs";
@@ -25,8 +26,8 @@ const EPOCHS: [(f64, f64); 2] = [(0.5, 0.05), (0.9, 0.10)];
 impl Design for ChangingSplit {
     fn prepared(&self, _: &Report<'_>) -> Prepared {
         let tables = EPOCHS.map(|(share, rate)| (Binomial::new(BATCH, share), Binomial::family(BATCH, rate)));
-        let design = always_valid::Design::new(0.05, f64::from(BATCH * LOOKS));
-        let bound = -log(design.alpha);
+        let design = always_valid::Design::new(Alpha::FIVE_PERCENT, f64::from(BATCH * LOOKS));
+        let bound = -design.alpha().ln();
         Box::new(move |draw, report| {
             let (mut counts, mut firsts) = ([[(0.0, 0.0); 2]; 2], [None; 2]);
             for look in 1..=LOOKS {
@@ -41,7 +42,10 @@ impl Design for ChangingSplit {
                     let (n, x) = (counts[0][arm], counts[1][arm]);
                     (n.0 + x.0, n.1 + x.1)
                 });
-                let crossed = [weighted(&counts, &design) > bound, compare(pooled, &design).ln_e > bound];
+                let crossed = [
+                    epochs::compare(&counts.map(pair), Some(share_of(pooled)), &design).ln_e > bound,
+                    compare(pooled, &design).ln_e > bound,
+                ];
                 for (first, crossed) in firsts.iter_mut().zip(crossed) {
                     *first = first.or(crossed.then_some(look));
                 }
@@ -53,23 +57,18 @@ impl Design for ChangingSplit {
 }
 
 fn compare(arms: [(f64, f64); 2], design: &always_valid::Design) -> Comparison {
-    let [control, treatment] = arms.map(|(n, x)| Arm::of_conversions(n, x));
-    let share = (arms[0].1 + arms[1].1) / (control.n + treatment.n);
-    always_valid::compare(&control, &treatment, Some(share), design)
+    let Pair { control, treatment } = pair(arms);
+    always_valid::compare(&control, &treatment, Some(share_of(arms)), design)
 }
 
-/// ln E of the weighted epochs: d = Σ w d, V = Σ w² V with w = N_epoch/N, over the epochs that say something.
-fn weighted(counts: &[[(f64, f64); 2]; 2], design: &always_valid::Design) -> f64 {
-    let epochs = counts.map(|arms| compare(arms, design));
-    let ok = || epochs.iter().filter(|epoch| epoch.status == Status::Ok);
-    let units: f64 = ok().map(|epoch| epoch.units).sum();
-    let (mut difference, mut variance) = (0.0, 0.0);
-    for epoch in ok() {
-        let weight = epoch.units / units;
-        difference += weight * epoch.difference;
-        variance += weight * weight * epoch.variance.map_or(0.0, |variance| variance.floor);
-    }
-    if variance > 0.0 { always_valid::ln_e(difference, variance, units, design.rho2, 0.0) } else { 0.0 }
+fn share_of([control, treatment]: [(f64, f64); 2]) -> f64 {
+    (control.1 + treatment.1) / (control.0 + treatment.0)
+}
+
+/// The arms of an epoch.
+fn pair(arms: [(f64, f64); 2]) -> Pair {
+    let [control, treatment] = arms.map(|(n, x)| Arm::of_conversions(n, x));
+    Pair { control, treatment }
 }
 
 /// Three treatments and a control, a quarter of the users each, all alike.
@@ -83,7 +82,7 @@ impl Design for Treatments {
         // Arms are filled one after the other: each takes its share of those who are left.
         let shares = [0.25, 1.0 / 3.0, 0.5].map(|share| Binomial::family(BATCH, share));
         let converting = Binomial::family(BATCH, 0.05);
-        let design = always_valid::Design::new(0.05, f64::from(BATCH * LOOKS) / 2.0);
+        let design = always_valid::Design::new(Alpha::FIVE_PERCENT, f64::from(BATCH * LOOKS) / 2.0);
         Box::new(move |draw, report| {
             let mut counts = [(0.0, 0.0); ARMS];
             let mut running = [1.0f64; ARMS - 1];
@@ -96,8 +95,8 @@ impl Design for Treatments {
                 for (p, &treatment) in running.iter_mut().zip(&counts[1..]) {
                     *p = p.min(compare([counts[0], treatment], &design).p_value);
                 }
-                let adjusted = firsts[0].is_none() && holm(&running).iter().any(|&p| p < design.alpha);
-                let unadjusted = running.iter().any(|&p| p < design.alpha);
+                let adjusted = firsts[0].is_none() && holm(&running).iter().any(|&p| p < design.alpha().value());
+                let unadjusted = running.iter().any(|&p| p < design.alpha().value());
                 for (first, crossed) in firsts.iter_mut().zip([adjusted, unadjusted]) {
                     *first = first.or(crossed.then_some(look));
                 }

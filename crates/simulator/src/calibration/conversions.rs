@@ -3,6 +3,7 @@
 use super::count::{Measure, Report};
 use super::watch::{self, Wanted, Watch, Watched};
 use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Arm;
 
@@ -26,7 +27,7 @@ impl Design for Conversions {
         let converting = self.rates.map(|rate| Binomial::family(self.batch, rate));
         let [control, treatment] = self.rates;
         let watched = Watched {
-            design: always_valid::Design::new(0.05, self.planned),
+            design: always_valid::Design::new(Alpha::FIVE_PERCENT, self.planned),
             planned: self.planned,
             difference: treatment - control,
             lift: treatment / control - 1.0,

@@ -51,6 +51,16 @@ impl Measure {
         Measure { name, expected: Some(expected), low: expected - by, high: expected + by, kind: Kind::Mean }
     }
 
+    /// A mean amount that is bounded by theory alone.
+    pub(crate) fn mean_at_most(name: &'static str, high: f64) -> Measure {
+        Measure { name, expected: None, low: 0.0, high, kind: Kind::Mean }
+    }
+
+    /// A mean amount that is at least so high.
+    pub(crate) fn mean_at_least(name: &'static str, low: f64) -> Measure {
+        Measure { name, expected: None, low, high: f64::INFINITY, kind: Kind::Mean }
+    }
+
     /// Whether the counts, taken as they are, lie in the allowed range. This is what a full run must do.
     pub fn allows(&self, tally: &Tally) -> bool {
         tally.value(self.kind).is_some_and(|value| self.low <= value && value <= self.high)

@@ -15,10 +15,14 @@ mod changing_split;
 mod conversions;
 mod count;
 mod draw;
+mod exact;
 mod group_sequential;
+mod guardrail;
+mod multiplicity;
 mod open_window;
 mod revenue;
 mod sample_ratio;
+mod special_metrics;
 mod stopping;
 mod watch;
 
@@ -82,6 +86,8 @@ pub enum Chapter {
     Coverage,
     /// What continuous looking costs.
     Power,
+    /// Tests of conversions without approximation.
+    Exact,
     /// A few looks with a boundary.
     GroupSequential,
     /// Values that grow after exposure.
@@ -92,19 +98,29 @@ pub enum Chapter {
     Bayesian,
     /// Whether the split is as promised.
     SampleRatio,
+    /// Covariates and quantiles.
+    SpecialMetrics,
+    /// Safe enough, or harmful.
+    Guardrails,
+    /// Many metrics, many experiments.
+    Multiplicity,
 }
 
 impl Chapter {
     /// All of them, in order.
-    pub const ALL: [Chapter; 8] = [
+    pub const ALL: [Chapter; 12] = [
         Chapter::FalsePositives,
         Chapter::Coverage,
         Chapter::Power,
+        Chapter::Exact,
         Chapter::GroupSequential,
         Chapter::OpenWindows,
         Chapter::Allocation,
         Chapter::Bayesian,
         Chapter::SampleRatio,
+        Chapter::SpecialMetrics,
+        Chapter::Guardrails,
+        Chapter::Multiplicity,
     ];
 }
 
@@ -119,6 +135,10 @@ pub fn scenarios() -> Vec<Scenario> {
         changing_split::scenarios(),
         stopping::scenarios(),
         sample_ratio::scenarios(),
+        exact::scenarios(),
+        special_metrics::scenarios(),
+        guardrail::scenarios(),
+        multiplicity::scenarios(),
     ];
     let mut all: Vec<Scenario> = parts.into_iter().flatten().collect();
     // Stable: within a chapter the order is that of the files.

@@ -6,6 +6,7 @@
 
 use super::count::{Measure, Report};
 use super::{Chapter, Design, Draw, Horizon, Prepared, Scenario};
+use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Sums;
 use libm::{ceil, exp, log1p, rint};
@@ -167,7 +168,7 @@ impl OpenWindow {
 impl Design for OpenWindow {
     fn prepared(&self, _: &Report<'_>) -> Prepared {
         let this = *self;
-        let design = always_valid::Design::new(0.05, f64::from(self.users));
+        let design = always_valid::Design::new(Alpha::FIVE_PERCENT, f64::from(self.users));
         Box::new(move |draw, report| {
             for (name, changes) in [OPEN, MATURED].into_iter().zip(this.changes(draw)) {
                 report.first(name, crossing(&changes, &design), this.looks);
@@ -185,7 +186,7 @@ fn crossing(changes: &Changes, design: &always_valid::Design) -> Option<u32> {
         }
         let [control, treatment] = sums.map(|sums| sums.arm(SCALE));
         let share = (sums[0].nonzero + sums[1].nonzero) as f64 / (control.n + treatment.n).max(1.0);
-        if always_valid::compare(&control, &treatment, Some(share), design).p_value < design.alpha {
+        if always_valid::compare(&control, &treatment, Some(share), design).p_value < design.alpha().value() {
             return Some(look as u32);
         }
     }

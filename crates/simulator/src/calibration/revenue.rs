@@ -3,6 +3,7 @@
 use super::count::{Measure, Report};
 use super::watch::{self, Wanted, Watch, Watched};
 use super::{Binomial, Chapter, Design, Draw, Horizon, Prepared, Scenario, near};
+use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Sums;
 
@@ -53,7 +54,7 @@ impl Design for Values {
         let split = Binomial::new(self.batch, self.treatment_share);
         let nonzero = self.kind.nonzero(self.batch);
         let watched = Watched {
-            design: always_valid::Design::new(0.05, self.planned),
+            design: always_valid::Design::new(Alpha::FIVE_PERCENT, self.planned),
             planned: self.planned,
             difference: 0.0,
             lift: 0.0,

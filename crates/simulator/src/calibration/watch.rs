@@ -2,9 +2,9 @@
 
 use super::count::Report;
 use assay_statistics::always_valid::{self, Comparison, Design, Status};
-use assay_statistics::lift::{Lift, fieller};
+use assay_statistics::lift;
 use assay_statistics::moments::Arm;
-use assay_statistics::special::normal_upper_quantile;
+use assay_statistics::sides::Sides;
 use libm::{fabs, sqrt};
 
 /// The default, waiting period included.
@@ -94,7 +94,7 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(watched: Watched, wanted: Wanted) -> Watch {
         // The quantile is the same for all runs, but its cost is nothing against a run's.
-        let z = normal_upper_quantile(0.5 * watched.design.alpha);
+        let z = Sides::Two.critical(watched.design.alpha());
         Watch {
             watched,
             wanted,
@@ -110,7 +110,7 @@ impl Watch {
     pub(crate) fn look(&mut self, look: u32, control: &Arm, treatment: &Arm, share: Option<f64>) {
         let Watched { design, planned, difference, lift, .. } = self.watched;
         let full = always_valid::compare(control, treatment, share, &design);
-        let crossed = full.p_value < design.alpha;
+        let crossed = full.p_value < design.alpha().value();
         self.mark(0, look, || crossed);
         self.mark(4, look, || misses(&full, difference));
         self.mark(7, look, || lift_missed(&full, control, treatment, lift));
@@ -122,7 +122,7 @@ impl Watch {
         } else {
             full
         };
-        self.mark(1, look, || lenient.p_value < design.alpha);
+        self.mark(1, look, || lenient.p_value < design.alpha().value());
         self.mark(5, look, || misses(&lenient, difference));
         self.mark(8, look, || lift_missed(&lenient, control, treatment, lift));
         self.mark(10, look, || delta_missed(&lenient, control, treatment, lift));
@@ -178,36 +178,26 @@ fn welch_excludes(comparison: &Comparison, design: &Design, null: f64) -> bool {
     let Some(variance) = comparison.variance.filter(|variance| variance.welch > 0.0) else { return false };
     // `lenient` says nothing in its burn-in, and neither does this.
     comparison.status == Status::Ok
-        && always_valid::ln_e(comparison.difference, variance.welch, comparison.units, design.rho2, null)
-            > -libm::log(design.alpha)
+        && always_valid::ln_e(comparison.difference, variance.welch, comparison.units, design.rho2(), null)
+            > -design.alpha().ln()
 }
 
-/// Variances of the two means, inflated by the floor.
-fn floored(comparison: &Comparison, control: &Arm, treatment: &Arm) -> Option<(f64, f64)> {
-    let variance = comparison.variance.filter(|_| comparison.status == Status::Ok)?;
-    let factor = variance.floor / variance.welch;
-    // Without variance in either arm there is no factor, and the interval of the difference is from the pooled variance alone.
-    factor.is_finite().then(|| {
-        (factor * control.variance() / control.n, factor * treatment.variance() / treatment.n)
-    })
+/// The floor's factor of both variances; `None` while nothing is said.
+fn factor(comparison: &Comparison) -> Option<f64> {
+    comparison.variance.filter(|_| comparison.status == Status::Ok)?.factor()
 }
 
 fn lift_missed(comparison: &Comparison, control: &Arm, treatment: &Arm, truth: f64) -> bool {
-    let Some((v_control, v_treatment)) = floored(comparison, control, treatment) else { return false };
-    match fieller(control.mean, v_control, treatment.mean, v_treatment, comparison.multiplier) {
-        Lift::Bounded { low, high } => truth < low || high < truth,
-        Lift::Exclusive { low, high } => low < truth && truth < high,
-        Lift::Unbounded => false,
-    }
+    let set = factor(comparison).map(|factor| lift::sequential(control, treatment, factor, comparison.multiplier));
+    set.is_some_and(|set| !set.contains(truth))
 }
 
 fn delta_missed(comparison: &Comparison, control: &Arm, treatment: &Arm, truth: f64) -> bool {
-    let Some((v_control, v_treatment)) = floored(comparison, control, treatment) else { return false };
-    if control.mean <= 0.0 {
+    // Without conversions in the treatment the method has no variance and says nothing.
+    if treatment.mean <= 0.0 {
         return false;
     }
-    let ratio = treatment.mean / control.mean;
-    let sd = sqrt(v_treatment + v_control * ratio * ratio) / control.mean;
-    // Without conversions in the treatment the method has no variance and says nothing.
-    sd > 0.0 && fabs(ratio - 1.0 - truth) > comparison.multiplier * sd
+    let interval =
+        factor(comparison).and_then(|factor| lift::delta_sequential(control, treatment, factor, comparison.multiplier));
+    interval.is_some_and(|interval| !interval.contains(truth))
 }

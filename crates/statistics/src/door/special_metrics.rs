@@ -199,7 +199,7 @@ fn zero_inflated(input: &Value) -> Answer {
         treatment: Sums,
     }
     let it: Input = read(input)?;
-    let arm = |sums: &Sums| {
+    let arm = |sums: &Sums| -> Result<ZeroInflatedArm, DoorError> {
         check(sums.n >= 0.0 && (0.0..=sums.n).contains(&sums.payers), "payers lie between 0 and n")?;
         check(sums.sum_sq >= 0.0, "sum_sq is never negative")?;
         Ok(ZeroInflatedArm { n: sums.n, payers: sums.payers, sum: sums.sum, sum_sq: sums.sum_sq })
