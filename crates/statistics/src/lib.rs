@@ -13,6 +13,7 @@ pub mod group_sequential;
 pub mod lift;
 pub mod moments;
 pub mod multiplicity;
+pub mod power;
 mod quadrature;
 mod root;
 pub mod sides;

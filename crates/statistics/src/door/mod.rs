@@ -4,6 +4,7 @@ mod always_valid;
 mod bayesian;
 mod fixed_horizon;
 mod group_sequential;
+mod power;
 mod srm;
 
 use crate::alpha::Alpha;
@@ -25,8 +26,14 @@ type Method = fn(&Value) -> Answer;
 type Methods = &'static [(&'static str, Method)];
 
 /// One list per topic, in the order of the documentation.
-const TOPICS: [Methods; 5] =
-    [always_valid::METHODS, group_sequential::METHODS, fixed_horizon::METHODS, bayesian::METHODS, srm::METHODS];
+const TOPICS: &[Methods] = &[
+    always_valid::METHODS,
+    group_sequential::METHODS,
+    fixed_horizon::METHODS,
+    power::METHODS,
+    bayesian::METHODS,
+    srm::METHODS,
+];
 
 /// Names of the methods that exist.
 pub fn methods() -> impl Iterator<Item = &'static str> {
