@@ -32,6 +32,6 @@ pub use definition::*;
 pub use event::{Attribute, Body, Digest, Event, Retraction};
 pub use malformed::Malformed;
 pub use parse::{Source, parse};
-pub use problem::Problem;
+pub use problem::{Problem, nearest};
 pub use time::{format_time, parse_time};
 pub use vocabulary::{ConfigVersion, EventId, Span, Timestamp, Value};

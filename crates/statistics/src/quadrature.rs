@@ -101,6 +101,8 @@ pub(crate) fn ln_integral_of_hill(start: f64, scale: f64, tolerance: f64, f: imp
     breaks.push(top);
     breaks.extend(descend(top, reach, height, &f));
     let rule = GaussLegendre::new(HILL_ORDER);
+    // A logarithm of this size carries so much rounding itself.
+    let tolerance = tolerance.max(4.0 * f64::EPSILON * fabs(height));
     height + log(rule.adaptive(&breaks, tolerance, |x| exp(f(x) - height)))
 }
 

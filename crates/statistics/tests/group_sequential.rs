@@ -131,3 +131,25 @@ fn daily_looks_are_quick() {
     assert_eq!(looks.len(), 28);
     assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
 }
+
+/// Its interval once ran to -inf, because the paths under the smaller drifts had been cut off.
+#[test]
+fn a_jump_far_above_a_low_bound() {
+    let information = [0.225, 0.511, 0.513];
+    let stopped = Stopped {
+        information: &information,
+        bounds: &[1.0; 3],
+        sides: Sides::One,
+        stage: 3,
+        z: 11.438_707_134_164_884,
+    };
+    let got = stagewise(&stopped, Alpha::FIVE_PERCENT).unwrap();
+    assert!(got.drift_low < got.drift_median && got.drift_median < got.drift_high, "{got:?}");
+}
+
+#[test]
+fn looks_without_distance_are_refused() {
+    let close: Vec<f64> = (0..1000).map(|k| 1.0 + 2e-5 * f64::from(k)).collect();
+    assert!(crossing_probability(&close, &[2.0; 1000], Sides::Two, 0.0).is_err());
+    assert!(crossing_probability(&[1.0, 1.0 + 1e-9], &[2.0; 2], Sides::Two, 0.0).is_err());
+}

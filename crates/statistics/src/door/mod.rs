@@ -12,6 +12,7 @@ mod heterogeneity;
 mod lift;
 mod moments;
 mod multiplicity;
+mod power;
 mod special_metrics;
 mod srm;
 
@@ -37,6 +38,7 @@ type Methods = &'static [(&'static str, Method)];
 const TOPICS: &[Methods] = &[
     fixed_horizon::METHODS,
     lift::METHODS,
+    power::METHODS,
     always_valid::METHODS,
     exact::METHODS,
     guardrail::METHODS,
