@@ -105,7 +105,9 @@ fn opening(results: &Results<'_>, seed: u64) -> String {
     let outside = outside(results.scenarios, results.counts).len();
     let verdict = match outside {
         0 => "All of them lie in the range that was allowed before the runs.".to_owned(),
-        1 => "One of them lies outside the range that was allowed before the runs; it is marked **outside**.".to_owned(),
+        1 => {
+            "One of them lies outside the range that was allowed before the runs; it is marked **outside**.".to_owned()
+        }
         many => format!("{many} of them lie outside the range allowed before the runs; they are marked **outside**."),
     };
     let (naive, default) =
@@ -131,7 +133,8 @@ fn opening(results: &Results<'_>, seed: u64) -> String {
 }
 
 fn table<'a>(results: impl Iterator<Item = (&'a Scenario, &'a Counts)>) -> String {
-    let mut text = String::from("\n| scenario | measure | runs | found | expected | allowed |\n|---|---|--:|--:|--:|--:|\n");
+    let mut text =
+        String::from("\n| scenario | measure | runs | found | expected | allowed |\n|---|---|--:|--:|--:|--:|\n");
     for (scenario, counts) in results {
         for (at, (measure, tally)) in scenario.measures.iter().zip(&counts.0).enumerate() {
             let title = if at == 0 { scenario.title.as_str() } else { "" };
@@ -328,7 +331,8 @@ fn exact(results: &Results<'_>) -> Plot {
 }
 
 fn covariate(results: &Results<'_>) -> Plot {
-    let caption = "An effect that a fixed horizon finds with 80 % power: share of experiments that had found it by then";
+    let caption =
+        "An effect that a fixed horizon finds with 80 % power: share of experiments that had found it by then";
     let series = [
         results.curve("cuped-effect", "default, with CUPED", "with CUPED"),
         results.curve("cuped-effect", "default, without the covariate", "without"),
