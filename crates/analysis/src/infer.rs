@@ -4,6 +4,7 @@ use crate::results::{Arm, Cohort, Comparison, ExperimentResult, MetricResult, Se
 use crate::sums::Sums;
 use assay_aggregates::Cell;
 use assay_experiment::{Direction, MetricKind, Role, Timestamp};
+use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Design, Running, Status};
 use assay_statistics::moments::{self, Sums as Exact};
 use assay_statistics::{bayesian, fixed_horizon, lift, multiplicity, srm};
@@ -52,7 +53,9 @@ fn index(sums: &Sums, metric: usize, variant: usize, row: usize) -> usize {
 }
 
 fn design(sums: &Sums) -> Design {
-    Design::new(f64::from(sums.experiment.analysis.alpha) / 1e6, sums.experiment.analysis.planned_units as f64)
+    let analysis = &sums.experiment.analysis;
+    let alpha = Alpha::new(f64::from(analysis.alpha) / 1e6).expect("definitions with another alpha are refused");
+    Design::new(alpha, analysis.planned_units as f64)
 }
 
 fn control(sums: &Sums) -> usize {
@@ -76,7 +79,7 @@ pub(crate) fn observe(sums: &Sums, at: Timestamp, memory: &mut Memory) {
                 let look = look(base, &base_arm, cell, &arm(cell, &definition.kind), &definition.kind, &design);
                 let remembered = &mut memory.comparisons[index(sums, metric, variant, row)];
                 remembered.running.look(&look);
-                if remembered.running.p_value < design.alpha && remembered.crossed.is_none() {
+                if remembered.running.p_value < design.alpha().value() && remembered.crossed.is_none() {
                     remembered.crossed = Some((at, look.units as u64));
                 }
             }
@@ -124,7 +127,7 @@ pub(crate) fn infer(sums: &Sums, at: Timestamp, memory: Option<&Memory>) -> Expe
         exposures: sums.tallies.exposures,
         misbucketed: sums.tallies.misbucketed.clone(),
         planned_units: experiment.analysis.planned_units,
-        alpha: design.alpha,
+        alpha: design.alpha().value(),
         method: experiment.analysis.method,
         looks: memory.map_or(0, |memory| memory.looks),
         srm,
@@ -301,7 +304,7 @@ fn compare(
         difference: both.then_some(look.difference),
         lift: relative.map(|(lift, _)| lift),
         lift_set: factor.filter(|_| ok).map(|factor| lift::sequential(&c, &t, factor, look.multiplier)),
-        fixed_horizon: fixed_horizon::welch(&c, &t, design.alpha),
+        fixed_horizon: fixed_horizon::welch(&c, &t, design.alpha()),
         posterior,
         burn_in_needs: (
             design.units_min,

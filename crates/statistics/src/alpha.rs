@@ -30,9 +30,9 @@ impl Alpha {
         log(self.0)
     }
 
-    /// An equal share of it, for each of `parts` (Bonferroni, or the sides of a test).
+    /// An equal share of it, for each of `parts` (Bonferroni, or the sides of a test). The smallest number has no smaller share.
     pub fn divided(self, parts: u32) -> Alpha {
         assert!(parts > 0, "something is divided among at least one");
-        Alpha(self.0 / f64::from(parts))
+        Alpha((self.0 / f64::from(parts)).max(f64::from_bits(1)))
     }
 }

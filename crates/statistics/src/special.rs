@@ -6,7 +6,8 @@ use libm::{erfc, exp, fabs, lgamma, log, log1p, sqrt};
 
 /// A step of a continued fraction that changes nothing any more, give or take its own rounding.
 const CONVERGED: f64 = 4e-16;
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
+/// ln √(2π).
+pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// What Stirling's formula leaves of ln Γ(x): `lgamma(x) - ((x - 1/2) ln x - x + ln sqrt(2 pi))`.
 ///
@@ -19,6 +20,24 @@ pub(crate) fn stirling_rest(x: f64) -> f64 {
     (1.0 / 12.0 - y * (1.0 / 360.0 - y * (1.0 / 1260.0 - y * (1.0 / 1680.0 - y / 1188.0)))) / x
 }
 
+/// x - ln(1+x) for x above -1: quadratic in a small x, where a subtraction would not leave a digit.
+pub(crate) fn log1p_gap(x: f64) -> f64 {
+    if !(-0.5..=0.5).contains(&x) {
+        return x - log1p(x);
+    }
+    // ln(1+x) = 2 artanh r with r = x/(2+x), and x - 2r = x r.
+    let r = x / (2.0 + x);
+    let square = r * r;
+    let (mut power, mut sum, mut odd) = (square * r, 0.0, 3.0);
+    // r is at most a third in size, so that each term is at most a ninth of the one before.
+    while fabs(power) > 1e-18 * fabs(sum) {
+        sum += power / odd;
+        power *= square;
+        odd += 2.0;
+    }
+    x * r - 2.0 * sum
+}
+
 /// ln B(a, b), accurate when one argument is far larger than the other.
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     let (a, b) = if a < b { (a, b) } else { (b, a) };
@@ -29,15 +48,23 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
 
 /// ln of the upper tail of the standard normal distribution.
 pub fn ln_normal_tail(z: f64) -> f64 {
+    if z < -1.0 {
+        // Close to 1 the other tail keeps the digits.
+        return log1p(-0.5 * erfc(-z / std::f64::consts::SQRT_2));
+    }
     if z < 25.0 {
         return log(0.5 * erfc(z / std::f64::consts::SQRT_2));
     }
-    // Mills' ratio by its continued fraction, which converges at once out here.
+    -0.5 * z * z - LN_SQRT_2PI + ln_mills_ratio(z)
+}
+
+/// ln of Mills' ratio, the tail beyond `z` over the density at `z`, for `z` from about 5, where its continued fraction converges at once.
+pub(crate) fn ln_mills_ratio(z: f64) -> f64 {
     let mut fraction = z;
     for k in (1..=60).rev() {
         fraction = z + f64::from(k) / fraction;
     }
-    -0.5 * z * z - LN_SQRT_2PI - log(fraction)
+    -log(fraction)
 }
 
 /// Two-sided p-value of a standard normal statistic, and its logarithm.
@@ -156,12 +183,21 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
 /// Two-sided p-value of Student's t, and its logarithm: I_{df/(df+t²)}(df/2, 1/2).
 pub fn student_two_sided(t: f64, df: f64) -> (f64, f64) {
     let square = t * t;
+    if !square.is_finite() {
+        // Out here I_x(a, b) is x^a/(a B(a, b)), with x = df/t².
+        let ln_p = df * (0.5 * log(df) - log(fabs(t))) - log(0.5 * df) - ln_beta(0.5 * df, 0.5);
+        return (exp(ln_p), ln_p);
+    }
     // Beyond this the fraction below cancels, while Hill's normal deviate (1970, Algorithm 395) is exact to a double.
     if df > 1e5 {
         let a = df - 0.5;
         let b = 48.0 * a * a;
         let z2 = a * log1p(square / df);
         let z = sqrt(z2);
+        if df > 1e17 {
+            // What corrects z is below its last digit, and would be infinite over infinite.
+            return normal_two_sided(z);
+        }
         let last = (((4.0 * z2 + 33.0) * z2 + 240.0) * z2 + 855.0) * z / (10.0 * b * (b + 0.8 * z2 * z2 + 100.0));
         return normal_two_sided(z + (z2 + 3.0) * z / b - last);
     }
@@ -180,10 +216,14 @@ pub fn student_upper_quantile(p: f64, df: f64) -> f64 {
     let target = log(2.0 * p);
     for _ in 0..100 {
         let (_, ln_p) = student_two_sided(t, df);
-        let ln_density =
-            std::f64::consts::LN_2 - 0.5 * (df + 1.0) * log1p(t * t / df) - 0.5 * log(df) - ln_beta(0.5 * df, 0.5);
+        let spread = if t < 1e150 { log1p(t * t / df) } else { 2.0 * log(t) - log(df) };
+        let ln_density = std::f64::consts::LN_2 - 0.5 * (df + 1.0) * spread - 0.5 * log(df) - ln_beta(0.5 * df, 0.5);
         let step = (ln_p - target) / exp(ln_density - ln_p);
         let next = t + step;
+        if !next.is_finite() {
+            // Only where the quantile itself is beyond the largest number.
+            return f64::INFINITY;
+        }
         t = if next <= 0.0 { 0.5 * t } else { next };
         if fabs(step) <= 1e-15 * t {
             break;

@@ -1,10 +1,16 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod exact;
 mod fixed_horizon;
+mod guardrail;
+mod lift;
+mod moments;
+mod multiplicity;
 mod srm;
 
-use crate::lift::Lift;
+use crate::alpha::{Alpha, NotAlpha};
+use crate::lift::{Lift, Mean};
 use crate::moments::Arm;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,7 +27,16 @@ type Method = fn(&Value) -> Answer;
 type Methods = &'static [(&'static str, Method)];
 
 /// One list per topic, in the order of the documentation.
-const TOPICS: [Methods; 3] = [always_valid::METHODS, fixed_horizon::METHODS, srm::METHODS];
+const TOPICS: &[Methods] = &[
+    fixed_horizon::METHODS,
+    lift::METHODS,
+    always_valid::METHODS,
+    exact::METHODS,
+    guardrail::METHODS,
+    srm::METHODS,
+    multiplicity::METHODS,
+    moments::METHODS,
+];
 
 /// Names of the methods that exist.
 pub fn methods() -> impl Iterator<Item = &'static str> {
@@ -82,6 +97,7 @@ impl Moments {
         let m2 = self.m2.or(self.variance.map(|variance| variance * (self.n - 1.0).max(0.0)));
         let m2 = m2.ok_or_else(|| DoorError("an arm needs 'm2' or 'variance'".to_owned()))?;
         check(self.n >= 0.0 && m2 >= 0.0, "n and m2 (or variance) are never negative")?;
+        check(m2.is_finite(), "the sum of squared deviations is too large: use larger units of value")?;
         Ok(Arm { n: self.n, mean: self.mean, m2 })
     }
 }
@@ -97,11 +113,31 @@ impl Counts {
         check(self.n >= 0.0 && (0.0..=self.n).contains(&self.conversions), "conversions lie between 0 and n")?;
         Ok(self)
     }
+
+    /// The rate with its plain variance p(1-p)/n; without units, neither.
+    fn rate(&self) -> Mean {
+        if self.n <= 0.0 {
+            return Mean { mean: 0.0, variance: 0.0 };
+        }
+        let (share, rest) = (self.conversions / self.n, (self.n - self.conversions) / self.n);
+        Mean { mean: share, variance: share * rest / self.n }
+    }
 }
 
-fn alpha_and_plan(alpha: f64, n_star: f64) -> Result<(), DoorError> {
-    check(alpha > 0.0 && alpha < 1.0, "alpha lies between 0 and 1")?;
-    check(n_star > 0.0, "n_star is above 0")
+impl From<NotAlpha> for DoorError {
+    fn from(problem: NotAlpha) -> DoorError {
+        DoorError(problem.to_string())
+    }
+}
+
+fn alpha_and_plan(alpha: f64, n_star: f64) -> Result<Alpha, DoorError> {
+    check(n_star > 0.0, "n_star is above 0")?;
+    Ok(Alpha::new(alpha)?)
+}
+
+/// What may not exist.
+fn optional(value: Option<f64>) -> Value {
+    value.map_or(Value::Null, number)
 }
 
 fn lift_fields(lift: &Lift) -> [(&'static str, Value); 3] {

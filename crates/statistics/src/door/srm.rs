@@ -10,6 +10,10 @@ pub(super) const METHODS: Methods = &[("chi_square", chi_square), ("sequential_m
 fn split(counts: &[f64], weights: &[f64]) -> Result<(), DoorError> {
     check(counts.len() == weights.len() && counts.len() >= 2, "counts and weights have the same length, at least 2")?;
     check(counts.iter().chain(weights).all(|&value| value >= 0.0), "counts and weights are never negative")?;
+    check(
+        weights.iter().sum::<f64>().is_finite(),
+        "the weights are too large to be summed: divide them all by one number",
+    )?;
     check(weights.iter().sum::<f64>() > 0.0, "some weight is above 0")
 }
 
@@ -38,7 +42,7 @@ fn sequential_multinomial(input: &Value) -> Answer {
         concentration: f64,
     }
     let it: Input = read(input)?;
-    check(it.concentration > 0.0, "concentration is above 0")?;
+    check(it.concentration > 0.0 && it.concentration.is_finite(), "concentration is above 0")?;
     let mut counts = vec![0.0; it.weights.len()];
     let (mut ln_e, mut p, mut least, mut running) = (Vec::new(), Vec::new(), 1.0f64, Vec::new());
     for batch in &it.batches {
