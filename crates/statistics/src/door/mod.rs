@@ -1,17 +1,21 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod bayesian;
 mod exact;
 mod fixed_horizon;
+mod group_sequential;
 mod guardrail;
 mod lift;
 mod moments;
 mod multiplicity;
+mod power;
 mod srm;
 
 use crate::alpha::{Alpha, NotAlpha};
 use crate::lift::{Lift, Mean};
 use crate::moments::Arm;
+use crate::sides::Sides;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -36,6 +40,9 @@ const TOPICS: &[Methods] = &[
     srm::METHODS,
     multiplicity::METHODS,
     moments::METHODS,
+    group_sequential::METHODS,
+    power::METHODS,
+    bayesian::METHODS,
 ];
 
 /// Names of the methods that exist.
@@ -82,6 +89,23 @@ fn object(fields: &[(&str, Value)]) -> Value {
 
 fn numbers(values: impl Iterator<Item = f64>) -> Value {
     values.map(number).collect()
+}
+
+fn alpha(value: f64) -> Result<Alpha, DoorError> {
+    Alpha::new(value).map_err(|problem| DoorError(problem.to_string()))
+}
+
+fn sides(count: u32) -> Result<Sides, DoorError> {
+    match count {
+        1 => Ok(Sides::One),
+        2 => Ok(Sides::Two),
+        _ => Err(DoorError("sides is 1 or 2".to_owned())),
+    }
+}
+
+/// What an input without `sides` means.
+fn two() -> u32 {
+    2
 }
 
 #[derive(Deserialize)]
