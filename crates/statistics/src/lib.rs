@@ -20,6 +20,7 @@ pub mod heterogeneity;
 pub mod lift;
 pub mod moments;
 pub mod multiplicity;
+pub mod power;
 mod quadrature;
 pub mod quantile;
 pub mod ratio;

@@ -3,13 +3,22 @@
 //! The integrals of this crate are of smooth, positive functions whose scale is known, so that a rule of high order on a few panels gives
 //! nearly all the digits of a double; Monte Carlo, which the field often uses for them, gives three.
 
-use libm::{cos, fabs};
+use libm::{cos, exp, fabs, log};
 
 /// Halvings after which a panel is taken as it is: its width is then below the spacing of doubles.
 const HALVINGS_MAX: u32 = 48;
 
 /// Panels that one integral may use. A function that needs more is not smooth, and more would not help.
-const PANELS_MAX: usize = 20_000;
+const PANELS_MAX: usize = 2_000;
+
+/// Points per panel of a hill.
+const HILL_ORDER: usize = 20;
+
+/// How far (in ln) a hill is followed down.
+const HILL_DROP: f64 = 46.0;
+
+/// Steps up or down a hill: each doubles or halves, so that these cross the whole range of doubles.
+const CLIMB_MAX: u32 = 2_200;
 
 /// Nodes and weights on [-1, 1].
 #[derive(Debug, Clone)]
@@ -77,6 +86,64 @@ impl GaussLegendre {
     }
 }
 
+/// ln of the integral of e^f over the real line, where `f` is concave and falls without bound on both sides.
+///
+/// `tolerance` is relative; below the rounding of `f` it would only cost. Starts at `start` with steps of the size of `scale`, climbs to the top, and integrates down both sides until e^f is below 1e-20 of the
+/// top. -inf when the top itself is no double.
+pub(crate) fn ln_integral_of_hill(start: f64, scale: f64, tolerance: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let (top, reach) = climb(start, scale, &f);
+    let height = f(top);
+    if height == f64::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    let mut breaks = descend(top, -reach, height, &f);
+    breaks.reverse();
+    breaks.push(top);
+    breaks.extend(descend(top, reach, height, &f));
+    let rule = GaussLegendre::new(HILL_ORDER);
+    // A logarithm of this size carries so much rounding itself.
+    let tolerance = tolerance.max(4.0 * f64::EPSILON * fabs(height));
+    height + log(rule.adaptive(&breaks, tolerance, |x| exp(f(x) - height)))
+}
+
+/// A place near the top of a hill, and a distance over which it falls by about 1.
+fn climb(start: f64, scale: f64, f: &impl Fn(f64) -> f64) -> (f64, f64) {
+    let (mut middle, mut step) = (start, scale);
+    let mut height = f(middle);
+    for _ in 0..CLIMB_MAX {
+        let (left, right) = (f(middle - step), f(middle + step));
+        if right > height || left > height {
+            // Uphill, in growing steps.
+            (middle, height) = if right > left { (middle + step, right) } else { (middle - step, left) };
+            step *= 2.0;
+        } else if height - left.min(right) > 2.0 {
+            step *= 0.5;
+        } else if height - left.max(right) < 0.1 && height - left.min(right) < 0.5 {
+            step *= 2.0;
+        } else {
+            break;
+        }
+        if step == 0.0 || !step.is_finite() {
+            break;
+        }
+    }
+    (middle, step)
+}
+
+/// Places down one side, at doubling distances, until the hill has fallen by [`HILL_DROP`].
+fn descend(top: f64, reach: f64, height: f64, f: &impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut places = Vec::new();
+    let mut distance = reach;
+    for _ in 0..CLIMB_MAX {
+        places.push(top + distance);
+        if height - f(top + distance) > HILL_DROP {
+            break;
+        }
+        distance *= 2.0;
+    }
+    places
+}
+
 /// P_n(x) and P_{n-1}(x) by their recurrence.
 fn legendre(order: usize, x: f64) -> (f64, f64) {
     let (mut value, mut previous) = (1.0, 0.0);
@@ -90,7 +157,7 @@ fn legendre(order: usize, x: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libm::{exp, sqrt};
+    use libm::sqrt;
 
     #[test]
     fn polynomials_are_exact() {

@@ -2,6 +2,11 @@
 //!
 //! What decides takes its transcendental functions from `libm`, so that the bits do not depend on the machine.
 
+pub mod beta_distribution;
+pub mod noncentral_t;
+pub(crate) mod rest;
+
+use beta_distribution::BetaDistribution;
 use libm::{erfc, exp, fabs, lgamma, log, log1p, sqrt};
 
 /// A step of a continued fraction that changes nothing any more, give or take its own rounding.
@@ -147,14 +152,10 @@ pub fn ln_beta_inc(a: f64, b: f64, x: f64, one_minus_x: f64) -> f64 {
     if one_minus_x <= 0.0 {
         return 0.0;
     }
-    // Close to 1 the logarithm comes from the distance, which kept its digits.
-    let ln = |value: f64, distance: f64| if distance < 0.5 { log1p(-distance) } else { log(value) };
-    let ln_front = a * ln(x, one_minus_x) + b * ln(one_minus_x, x) - ln_beta(a, b);
-    if x <= (a + 1.0) / (a + b + 2.0) {
-        ln_front - log(a) + log(beta_fraction(a, b, x))
-    } else {
-        log1p(-exp(ln_front - log(b) + log(beta_fraction(b, a, one_minus_x))).min(1.0))
+    if !(a > 0.0 && b > 0.0) {
+        return f64::NAN;
     }
+    BetaDistribution::new(a, b).ln_cdf(log(x / one_minus_x))
 }
 
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {

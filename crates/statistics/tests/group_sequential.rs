@@ -104,8 +104,9 @@ proptest! {
 fn repeated_p_values_fall_with_z() {
     let design = design(0.05, Sides::Two, Spending::Pocock);
     let information = [0.3, 0.6, 1.0];
-    let p: Vec<f64> =
-        [0.0, 0.5, 1.0, 2.0, 2.3, 3.0, 5.0, 8.0, 20.0].map(|z| repeated_p(&design, &information, z, true).unwrap()).into();
+    let p: Vec<f64> = [0.0, 0.5, 1.0, 2.0, 2.3, 3.0, 5.0, 8.0, 20.0]
+        .map(|z| repeated_p(&design, &information, z, true).unwrap())
+        .into();
     assert!(p.windows(2).all(|pair| pair[0] >= pair[1]), "{p:?}");
     assert!(p.iter().all(|p| (0.0..=1.0).contains(p)) && p[8] < 1e-80, "{p:?}");
 }
@@ -129,4 +130,26 @@ fn daily_looks_are_quick() {
     let looks = bounds(&design, &equally_spaced(28));
     assert_eq!(looks.len(), 28);
     assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
+}
+
+/// Its interval once ran to -inf, because the paths under the smaller drifts had been cut off.
+#[test]
+fn a_jump_far_above_a_low_bound() {
+    let information = [0.225, 0.511, 0.513];
+    let stopped = Stopped {
+        information: &information,
+        bounds: &[1.0; 3],
+        sides: Sides::One,
+        stage: 3,
+        z: 11.438_707_134_164_884,
+    };
+    let got = stagewise(&stopped, Alpha::FIVE_PERCENT).unwrap();
+    assert!(got.drift_low < got.drift_median && got.drift_median < got.drift_high, "{got:?}");
+}
+
+#[test]
+fn looks_without_distance_are_refused() {
+    let close: Vec<f64> = (0..1000).map(|k| 1.0 + 2e-5 * f64::from(k)).collect();
+    assert!(crossing_probability(&close, &[2.0; 1000], Sides::Two, 0.0).is_err());
+    assert!(crossing_probability(&[1.0, 1.0 + 1e-9], &[2.0; 2], Sides::Two, 0.0).is_err());
 }

@@ -151,13 +151,8 @@ struct Stop {
 
 impl Stop {
     fn evaluate(&self, sides: Sides) -> Result<Stagewise, DoorError> {
-        let stopped = Stopped {
-            information: &self.information,
-            bounds: &self.bounds,
-            sides,
-            stage: self.stage,
-            z: self.z,
-        };
+        let stopped =
+            Stopped { information: &self.information, bounds: &self.bounds, sides, stage: self.stage, z: self.z };
         Ok(at_stop(&stopped, alpha(self.alpha)?)?)
     }
 }

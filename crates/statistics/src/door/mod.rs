@@ -1,6 +1,7 @@
 //! Methods by name, JSON in, JSON out: what `assay stats` answers, and the way the reference cases take.
 
 mod always_valid;
+mod bayesian;
 mod cuped;
 mod dependent;
 mod exact;
@@ -11,6 +12,7 @@ mod heterogeneity;
 mod lift;
 mod moments;
 mod multiplicity;
+mod power;
 mod special_metrics;
 mod srm;
 
@@ -35,11 +37,13 @@ type Methods = &'static [(&'static str, Method)];
 /// One list per topic, in the order of the documentation.
 const TOPICS: &[Methods] = &[
     fixed_horizon::METHODS,
+    power::METHODS,
     lift::METHODS,
     always_valid::METHODS,
     exact::METHODS,
     guardrail::METHODS,
     group_sequential::METHODS,
+    bayesian::METHODS,
     srm::METHODS,
     multiplicity::METHODS,
     moments::METHODS,

@@ -20,7 +20,7 @@ pub const Z_CAP: f64 = 8.0;
 /// What may be spent at a look below this is not worth a bound; rounding of the spending function is of that size.
 const SPENT_MIN: f64 = 1e-16;
 
-/// A look with less additional information than this is the same look as the one before.
+/// A look with less additional information than this (beyond the planned maximum: relative to it) is the same look as the one before.
 const SAME_LOOK: f64 = 1e-4;
 
 /// When Newton's step is below this the bound is known to more digits than the integration.
@@ -86,7 +86,7 @@ impl Design {
     pub(super) fn search(&self, information: &[f64], exhaust: bool, limits: Limits) -> Result<Vec<Look>, DesignError> {
         self.spending.checked()?;
         check_information(information)?;
-        if !(self.z_cap > 0.0) {
+        if self.z_cap.is_nan() || self.z_cap <= 0.0 {
             return Err(DesignError::Parameter("z_cap is above 0, as in 8"));
         }
         let a = self.sides.share(self.alpha).value();
@@ -96,7 +96,7 @@ impl Design {
         for (index, &t) in information.iter().enumerate() {
             let last = exhaust && index + 1 == information.len();
             let allowed = if last { a } else { self.spending.spent(a, t) };
-            if let Some(same) = looks.last().filter(|_| t - before < SAME_LOOK) {
+            if let Some(same) = looks.last().filter(|_| t - before < SAME_LOOK * t.max(1.0)) {
                 looks.push(self.look(t, same.z, allowed));
                 continue;
             }
@@ -140,7 +140,7 @@ impl Limits {
 /// The bound at which paths on their way to this look cross upwards with probability `spend`.
 fn bound(stage: &Stage, spend: f64, limits: &Limits) -> f64 {
     let root = sqrt(stage.now);
-    if !(spend >= limits.spent_min) || stage.above(limits.cap * root, 0.0) >= spend {
+    if spend.is_nan() || spend < limits.spent_min || stage.above(limits.cap * root, 0.0) >= spend {
         return limits.cap;
     }
     let mut z = fmin(normal_upper_quantile(spend), limits.cap);
@@ -181,7 +181,8 @@ mod tests {
         let looks = design(Spending::Pocock).bounds(&information).unwrap();
         let bounds: Vec<f64> = looks.iter().map(|look| look.z).collect();
         for k in 0..5 {
-            let next = design(Spending::Pocock).next_bound(&information[..k], &bounds[..k], information[k], false).unwrap();
+            let next =
+                design(Spending::Pocock).next_bound(&information[..k], &bounds[..k], information[k], false).unwrap();
             assert!(fabs(next.z - bounds[k]) < 1e-10, "{} is not {}", next.z, bounds[k]);
         }
     }
@@ -196,7 +197,9 @@ mod tests {
     #[test]
     fn what_cannot_be_designed_is_refused() {
         let refuse = |information: &[f64]| design(Spending::Pocock).bounds(information).is_err();
-        assert!(refuse(&[]) && refuse(&[0.5, 0.5]) && refuse(&[-0.1]) && refuse(&[f64::NAN]) && refuse(&[f64::INFINITY]));
+        assert!(
+            refuse(&[]) && refuse(&[0.5, 0.5]) && refuse(&[-0.1]) && refuse(&[f64::NAN]) && refuse(&[f64::INFINITY])
+        );
         assert!(refuse(&[0.5, 0.4]) && refuse(&vec![1.0; 1001]));
         assert!(design(Spending::Power { rho: -1.0 }).bounds(&[1.0]).is_err());
     }

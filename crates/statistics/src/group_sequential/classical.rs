@@ -49,7 +49,12 @@ pub struct ClassicalBounds {
 }
 
 /// The bounds of `looks` equally spaced looks with total error `alpha`.
-pub fn classical_bounds(shape: Shape, looks: usize, alpha: Alpha, sides: Sides) -> Result<ClassicalBounds, DesignError> {
+pub fn classical_bounds(
+    shape: Shape,
+    looks: usize,
+    alpha: Alpha,
+    sides: Sides,
+) -> Result<ClassicalBounds, DesignError> {
     if looks == 0 || looks > LOOKS_MAX {
         return Err(DesignError::Looks(looks));
     }

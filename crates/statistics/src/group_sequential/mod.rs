@@ -14,6 +14,7 @@
 mod bounds;
 pub mod classical;
 mod crossing;
+mod drift;
 mod recursion;
 pub mod repeated;
 mod spending;
@@ -22,6 +23,8 @@ pub mod stagewise;
 pub use bounds::{Design, Look, Z_CAP};
 pub use classical::{Shape, classical_bounds};
 pub use crossing::{Crossing, crossing_probability};
+pub use drift::drift_for_power;
+pub(crate) use drift::follow;
 pub use spending::Spending;
 
 /// Looks that a test may have. Daily looks for almost three years; the cost of the integration grows with each, and a test that is
@@ -30,6 +33,10 @@ pub const LOOKS_MAX: usize = 1_000;
 
 /// Looks of which the later has less than this much more information, relative to what it has, cannot be told apart by the integration.
 const STEP_MIN: f64 = 1e-5;
+
+/// Sum over the looks of the square root of information over step, to which the work is proportional: 1,000 equally spaced looks
+/// have 21,000, and take a second.
+const EFFORT_MAX: f64 = 60_000.0;
 
 /// A design that cannot be computed, and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -41,7 +48,9 @@ pub enum DesignError {
     #[error("information grows from look to look, starting above 0 and finite; the value at look {0} does not")]
     Information(usize),
     /// Two looks at almost the same time.
-    #[error("look {0} has less than one part in 100,000 more information than the look before; leave one of the two out")]
+    #[error(
+        "look {0} has less than one part in 100,000 more information than the look before; leave one of the two out"
+    )]
     TooClose(usize),
     /// One bound per look.
     #[error("there are {looks} looks and {bounds} bounds; give one bound per look")]
@@ -85,10 +94,17 @@ fn check_information(information: &[f64]) -> Result<(), DesignError> {
     Ok(())
 }
 
-/// Refuses looks that the integration cannot tell apart.
+/// Refuses looks that the integration cannot tell apart, and so many close ones that it would take minutes.
 fn check_steps(information: &[f64]) -> Result<(), DesignError> {
-    let close = information.windows(2).position(|pair| pair[1] - pair[0] < STEP_MIN * pair[1]);
-    close.map_or(Ok(()), |index| Err(DesignError::TooClose(index + 2)))
+    let mut effort = 0.0;
+    for (index, pair) in information.windows(2).enumerate() {
+        let step = (pair[1] - pair[0]) / pair[1];
+        effort += 1.0 / libm::sqrt(step);
+        if step < STEP_MIN || effort > EFFORT_MAX {
+            return Err(DesignError::TooClose(index + 2));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses bounds that cannot be those of these looks.

@@ -25,7 +25,7 @@ const PANEL: f64 = 6.0;
 /// Standard deviations of B that are followed: further out neither a density nor its tilt to another drift is a double.
 const REACH: f64 = 37.5;
 
-/// Below the start of a one-sided test's paths: from there they come back with probability 1e-33.
+/// The same downwards for a one-sided test without drift: from there paths come back with probability 1e-33.
 const REACH_DOWN: f64 = 12.0;
 
 /// Given where a path is, it came from within this many standard deviations of the bridge: what is left out is below 1e-31 of the rest.
@@ -153,7 +153,8 @@ impl Recursion {
         let Some(last) = self.stages.last() else { return };
         let root = sqrt(last.now);
         let middle = self.reference * last.now;
-        let down = if self.sides == Sides::One { REACH_DOWN } else { REACH };
+        // With a drift as reference the smaller drifts of a search live further down.
+        let down = if self.sides == Sides::One && self.reference == 0.0 { REACH_DOWN } else { REACH };
         let (reach_low, reach_high) = (middle - down * root, middle + REACH * root);
         let bound = z * root;
         let low = if self.sides == Sides::One { reach_low } else { fmax(reach_low, -bound) };

@@ -149,7 +149,11 @@ impl<'a> Ordering<'a> {
             width *= 2.0;
         }
         let tolerance = DRIFT_TOLERANCE * (self.error + fabs(centre));
-        root(low, high, tolerance, excess).unwrap_or(if excess(centre) > 0.0 { f64::NEG_INFINITY } else { f64::INFINITY })
+        root(low, high, tolerance, excess).unwrap_or(if excess(centre) > 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        })
     }
 }
 
@@ -159,8 +163,7 @@ mod tests {
 
     #[test]
     fn at_the_first_look_it_is_the_fixed_test() {
-        let stopped =
-            Stopped { information: &[0.25, 1.0], bounds: &[2.5, 2.0], sides: Sides::Two, stage: 1, z: 2.75 };
+        let stopped = Stopped { information: &[0.25, 1.0], bounds: &[2.5, 2.0], sides: Sides::Two, stage: 1, z: 2.75 };
         let got = stagewise(&stopped, Alpha::FIVE_PERCENT).unwrap();
         assert!(fabs(got.drift_median - 5.5) < 1e-9, "{got:?}");
         assert!(fabs(got.drift_low - (2.75 - 1.959_963_984_540_054) * 2.0) < 1e-9, "{got:?}");
