@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint audit bench clean
+.PHONY: help deps demo test lint audit bench calibrate clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 audit: ## Known vulnerabilities of dependencies (asks the advisory database, so it needs the network)
 	@.ci/install-cargo-deny
 	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --workspace --locked check advisories
+
+calibrate: ## Simulate every promised error rate and write docs/calibration.md, in minutes
+	cargo run --release --locked --package assay-simulator --example calibrate
 
 bench: ## The first look at speed (see benches/README.md)
 	cargo bench --package assay-benches

@@ -48,7 +48,11 @@ fn every_command_has_an_example() {
     for command in COMMANDS {
         let told = assay(&[command, "--help"], b"");
         assert_eq!(told.code, 0);
-        assert!(told.out.contains("Example") && told.out.contains(&format!("assay {command}")), "{command}: {}", told.out);
+        assert!(
+            told.out.contains("Example") && told.out.contains(&format!("assay {command}")),
+            "{command}: {}",
+            told.out
+        );
     }
     for action in ["list", "explain", "resend"] {
         assert!(assay(&["dead-letters", action, "--help"], b"").out.contains("Example"), "{action}");
@@ -98,9 +102,11 @@ fn stats_answers_each_input_in_its_place() {
 
 #[test]
 fn bucket_is_scheme_xp1() {
-    let told = assay(&["bucket"], b"{\"tag\":\"V\",\"salt\":\"checkout\",\"unit_type\":\"user\",\"unit\":\"user-42\"}\n\n");
+    let told =
+        assay(&["bucket"], b"{\"tag\":\"V\",\"salt\":\"checkout\",\"unit_type\":\"user\",\"unit\":\"user-42\"}\n\n");
     assert_eq!(told.out.trim(), r#"{"bucket":431922,"hash":"6e927853791f703f"}"#);
-    let told = assay(&["bucket"], b"{\"tag\":\"V\",\"salt\":\"\",\"unit_type\":\"user\",\"unit\":\"u\"}\n{\"tag\":\"Q\"}");
+    let told =
+        assay(&["bucket"], b"{\"tag\":\"V\",\"salt\":\"\",\"unit_type\":\"user\",\"unit\":\"u\"}\n{\"tag\":\"Q\"}");
     assert_eq!(told.code, 1);
     assert!(told.err.contains("line 2"), "{}", told.err);
 }
@@ -199,7 +205,8 @@ fn replay_gives_the_same_numbers_from_any_order_file_and_number_of_partitions() 
     assert_eq!(numbers(&files.replay(&[&other, &one], &["--partitions", "1"])), expected);
 
     let packed = files.0.path().join("events.jsonl.gz");
-    let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
     encoder.write_all(lines.join("\n").as_bytes()).unwrap();
     encoder.finish().unwrap();
     assert_eq!(numbers(&files.replay(&[&packed], &[])), expected);
@@ -260,7 +267,10 @@ fn every_mistake_has_its_reason() {
         ("malformed", "{\"event_id\":\"6a3c3f5e".to_owned()),
         ("malformed", event(1, noon, 1, &buy(json!(3))).to_string().replace(":3", ":1e400")),
         ("malformed", event(2, noon, 1, &buy(json!(1_000_000_001))).to_string()),
-        ("malformed", event(3, noon, 1, &json!({"event_type": "conversion", "event_name": "x".repeat(65)})).to_string()),
+        (
+            "malformed",
+            event(3, noon, 1, &json!({"event_type": "conversion", "event_name": "x".repeat(65)})).to_string(),
+        ),
         ("malformed", event(4, "yesterday", 1, &buy(json!(3))).to_string()),
         ("unknown_experiment", event(5, noon, 1, &exposure("shoop", "control")).to_string()),
         ("unknown_variant", event(6, noon, 1, &exposure("shop", "kids")).to_string()),

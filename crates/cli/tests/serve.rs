@@ -169,7 +169,8 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
     let ready: Json = serde_json::from_str(&running.get("/readyz").1).unwrap();
     assert_eq!(ready["partitions"].as_array().unwrap().len(), 3, "{ready}");
     let metrics = running.get("/metrics").1;
-    let documented = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md")).unwrap();
+    let documented =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md")).unwrap();
     let mut known = 0;
     for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = line.split(' ').next().unwrap();
@@ -183,10 +184,7 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
     let output = other.command(&["--listen", &place.health]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("choose another with --listen"), "{}", said(&output));
-    let output = place
-        .command(&["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"])
-        .output()
-        .unwrap();
+    let output = place.command(&["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("another process"), "{}", said(&output));
     assert_eq!(running.stop(), 0, "a polite stop is no failure");
@@ -214,7 +212,11 @@ fn what_is_missing_or_wrong_is_told_in_words() {
 fn a_dead_letter_comes_back() {
     let place = Place::new();
     assert_eq!(place.start().stop(), 0);
-    place.append(&[event(1, "u1", &exposure("shop")), event(2, "u2", &exposure("later")), event(3, "u3", &exposure("later"))]);
+    place.append(&[
+        event(1, "u1", &exposure("shop")),
+        event(2, "u2", &exposure("later")),
+        event(3, "u3", &exposure("later")),
+    ]);
     let running = place.start();
     wait_until("rows", PATIENCE, || rows(&place, "SELECT count() FROM dead_letters FINAL") == "2");
     assert_eq!(rows(&place, "SELECT count() FROM events"), "1");
@@ -223,7 +225,10 @@ fn a_dead_letter_comes_back() {
     let listed = place.dead_letters(&["list"]);
     assert!(listed.contains("2 dead letters: 2 unknown_experiment"), "{listed}");
     let explained = place.dead_letters(&["explain", "--reason", "unknown_experiment"]);
-    assert!(explained.contains("later") && explained.contains("advice") && explained.contains("\"unit_id\":\"u2\""), "{explained}");
+    assert!(
+        explained.contains("later") && explained.contains("advice") && explained.contains("\"unit_id\":\"u2\""),
+        "{explained}"
+    );
     place.define("later");
     let running = place.start();
     assert_eq!(running.stop(), 0);
@@ -234,7 +239,9 @@ fn a_dead_letter_comes_back() {
     assert_eq!(running.stop(), 0);
     assert!(place.dead_letters(&["resend"]).contains("re-sent 2"));
     let running = place.start();
-    wait_until("repeats", PATIENCE, || running.get("/metrics").1.contains("assay_events_total{result=\"duplicate\"} 2"));
+    wait_until("repeats", PATIENCE, || {
+        running.get("/metrics").1.contains("assay_events_total{result=\"duplicate\"} 2")
+    });
     assert_eq!(rows(&place, "SELECT count() FROM events"), "3");
     assert_eq!(running.stop(), 0);
 }
@@ -242,10 +249,21 @@ fn a_dead_letter_comes_back() {
 /// A published experiment through everything, with nobody looking: plain text, exit code 0 only if all figures agree.
 #[test]
 fn the_demonstration_agrees_with_what_was_published() {
-    for (data, seconds, last) in [("hillstrom", "14", "spend womens: interval, high"), ("cookie-cats", "28", "sum_game_rounds")] {
+    for (data, seconds, last) in
+        [("hillstrom", "14", "spend womens: interval, high"), ("cookie-cats", "28", "sum_game_rounds")]
+    {
         let place = Place::new();
         let output = Command::new(env!("CARGO_BIN_EXE_assay"))
-            .args(["demo", "--exit", "--data", data, "--seconds", seconds, "--dir", place.path("demo").to_str().unwrap()])
+            .args([
+                "demo",
+                "--exit",
+                "--data",
+                data,
+                "--seconds",
+                seconds,
+                "--dir",
+                place.path("demo").to_str().unwrap(),
+            ])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
             .output()
             .unwrap();

@@ -2,7 +2,12 @@
 //!
 //! [`World`] tells in advance what visitors do and what must come out; [`Folding`] folds a log without a break. What drives the pipeline
 //! through crashes is in `tests/`, because this crate is pure.
+//!
+//! [`calibration`] simulates experiments without events, only their numbers, to measure the error rates that the statistics promise;
+//! [`peeking`] shows what looking too often does.
 
+pub mod calibration;
+pub mod peeking;
 mod reference;
 mod world;
 

@@ -2,14 +2,18 @@
 
 mod always_valid;
 mod bayesian;
+mod cuped;
+mod dependent;
 mod exact;
 mod fixed_horizon;
 mod group_sequential;
 mod guardrail;
+mod heterogeneity;
 mod lift;
 mod moments;
 mod multiplicity;
 mod power;
+mod special_metrics;
 mod srm;
 
 use crate::alpha::{Alpha, NotAlpha};
@@ -33,16 +37,20 @@ type Methods = &'static [(&'static str, Method)];
 /// One list per topic, in the order of the documentation.
 const TOPICS: &[Methods] = &[
     fixed_horizon::METHODS,
+    power::METHODS,
     lift::METHODS,
     always_valid::METHODS,
     exact::METHODS,
     guardrail::METHODS,
+    group_sequential::METHODS,
+    bayesian::METHODS,
     srm::METHODS,
     multiplicity::METHODS,
     moments::METHODS,
-    group_sequential::METHODS,
-    power::METHODS,
-    bayesian::METHODS,
+    cuped::METHODS,
+    special_metrics::METHODS,
+    heterogeneity::METHODS,
+    dependent::METHODS,
 ];
 
 /// Names of the methods that exist.

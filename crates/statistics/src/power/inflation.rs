@@ -7,9 +7,10 @@
 //! maximum is 1.65 fixed samples with an average just below one, that of O'Brien-Fleming spending with 14 looks 1.04 and 0.79.
 
 use super::{PlanError, Promise};
+use crate::alpha::Alpha;
 use crate::always_valid::{Rule, tuned};
 use crate::group_sequential::{Design, Spending, Z_CAP, crossing_probability, drift_for_power, follow};
-use libm::{log, log1p, sqrt};
+use libm::{log1p, sqrt};
 
 /// Looks per fixed sample that stand for "at any time". The maximum, 1.644 with these, is 1.666 with 100 looks and 1.634 with 500.
 const LOOKS_PER_SAMPLE: u32 = 250;
@@ -31,11 +32,8 @@ pub struct Inflation {
 /// Of the always-valid test tuned at the planned fixed sample. With one side it is taken as the two-sided test at twice alpha.
 pub fn always_valid(promise: &Promise) -> Result<Inflation, PlanError> {
     promise.check()?;
-    let alpha = 2.0 * promise.per_side();
-    if alpha >= 1.0 {
-        return Err(PlanError::Power);
-    }
-    let (tuning, ln_alpha) = (tuned(alpha, Rule::Exact), log(alpha));
+    let alpha = Alpha::new(2.0 * promise.per_side()).map_err(|_| PlanError::Power)?;
+    let (tuning, ln_alpha) = (tuned(alpha, Rule::Exact), alpha.ln());
     let bound = |t: f64| {
         let x = tuning * t;
         sqrt((1.0 + 1.0 / x) * (log1p(x) - 2.0 * ln_alpha))
@@ -65,7 +63,6 @@ pub fn group_sequential(promise: &Promise, spending: Spending, looks: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alpha::Alpha;
     use crate::sides::Sides;
 
     fn promise(alpha: f64, power: f64) -> Promise {
