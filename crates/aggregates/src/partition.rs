@@ -360,14 +360,23 @@ impl Partition {
                     Err(why) => Outcome::Rejected(Reason::Control, why),
                 }
             }
-            control::Control::Close { version, count, hash } => match self.versions.close(version, count, hash) {
-                Ok(Closed::Known) => Outcome::Control { row: true },
-                Ok(Closed::InForce(current)) => {
-                    self.adopt(&current);
-                    Outcome::Control { row: true }
+            control::Control::Close { version, count, hash } => {
+                let mut catalogue = None;
+                let fits = |definitions: &Definitions| {
+                    catalogue = Some(self.catalogue.with(definitions)?);
+                    Ok(())
+                };
+                match self.versions.close(version, count, hash, fits) {
+                    Ok(Closed::Known) => Outcome::Control { row: true },
+                    Ok(Closed::InForce(current)) => {
+                        self.catalogue = catalogue.expect("definitions come into force only when they fit");
+                        self.schemas = self.versions.schemas();
+                        self.adopt(&current);
+                        Outcome::Control { row: true }
+                    }
+                    Err(why) => Outcome::Rejected(Reason::Control, why),
                 }
-                Err(why) => Outcome::Rejected(Reason::Control, why),
-            },
+            }
         }
     }
 
@@ -377,9 +386,6 @@ impl Partition {
         let live_from = if fresh { Timestamp::MIN } else { self.log_time };
         // Events may be ahead of log time by F: those accepted before the end must stay counted.
         let ends = self.log_time + Span(self.genesis.future_ms as i64 * 1_000 + 1);
-        if !self.catalogue.learn(&current.definitions) {
-            return;
-        }
         for slot in &mut self.attribution.slots {
             let kept = current.definitions.experiments.get(&slot.experiment.id);
             if kept.and_then(|experiment| experiment.salt.as_deref()) != Some(slot.salt.as_str()) {

@@ -74,23 +74,39 @@ pub(crate) struct Catalogue {
 pub(crate) const WANTED: u32 = 1 << 31;
 /// Filters are bits of a `u32` beside [`WANTED`]; definitions with more are refused.
 pub(crate) const FILTERS_MAX: usize = 31;
+/// Names are numbered in 16 bits, of which the last number stands for all that nobody wants.
+const NAMES_MAX: usize = u16::MAX as usize;
 /// Libraries that are named in an audit; further ones are counted as `other`.
 const SDKS_MAX: usize = 64;
 
 impl Catalogue {
-    /// Learns what the metrics of these definitions want. `false` when there are too many filters.
-    pub fn learn(&mut self, definitions: &Definitions) -> bool {
+    /// What the metrics of these definitions want beyond what is known. `Err` when there is no room: nothing is ever forgotten here, because
+    /// conversions remember by these numbers what they were wanted for.
+    pub fn with(&self, definitions: &Definitions) -> Result<Catalogue, String> {
+        let mut all = self.clone();
         for metric in definitions.metrics.values() {
             for (event, _) in parts(&metric.kind) {
-                if !self.names.contains(&event.name) {
-                    self.names.push(event.name.clone());
+                if !all.names.contains(&event.name) {
+                    all.names.push(event.name.clone());
                 }
-                if !event.filter.is_empty() && !self.filters.contains(&event.filter) {
-                    self.filters.push(event.filter.clone());
+                if !event.filter.is_empty() && !all.filters.contains(&event.filter) {
+                    all.filters.push(event.filter.clone());
                 }
             }
         }
-        self.filters.len() <= FILTERS_MAX && self.names.len() <= usize::from(u16::MAX)
+        let (filters, names) = (all.filters.len(), all.names.len());
+        if filters > FILTERS_MAX {
+            return Err(format!(
+                "with it the log would have wanted {filters} different 'where' filters; at most {FILTERS_MAX} are possible in the life of a log, \
+                 so give the events that are told apart names of their own"
+            ));
+        }
+        if names > NAMES_MAX {
+            return Err(format!(
+                "with it the log would have wanted {names} different event names; at most {NAMES_MAX} are possible in the life of a log"
+            ));
+        }
+        Ok(all)
     }
 
     /// Index of a name that some metric wants.

@@ -25,6 +25,8 @@ use tokio::sync::watch;
 
 /// Events are kept this long in a topic that is made now.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// Between two looks at whether the definitions have to be appended again. What is read then need not be read before publishing.
+const KEEP_EVERY: Duration = Duration::from_secs(300);
 /// An insert that takes longer counts as failed.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Snapshots older than this are removed when newer ones are whole.
@@ -108,6 +110,13 @@ impl Engine {
         }
         if runs(Part::ControlPlane) {
             publish(log.as_ref(), settings, &topics, &genesis)?;
+            runtime.spawn(keep_published(
+                log.clone(),
+                topics.events.clone(),
+                genesis.partitions,
+                settings.data.join("control"),
+                stopped.clone(),
+            ));
         }
         let store = Arc::new(DirectoryStore::open(&settings.data.join("store"))?);
         let pipeline = match runs(Part::Pipeline) {
@@ -232,7 +241,31 @@ fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesi
     publisher.resume()?;
     let Some(directory) = &settings.config else { return Ok(()) };
     let wanted = definitions::load(directory)?;
-    let version = publisher.publish(&wanted, None).context("publishing the definitions")?;
+    let version = publisher.publish(&wanted).context("publishing the definitions")?;
     tracing::info!(version = version.number, "definitions are in force");
     Ok(())
+}
+
+/// Every few minutes: what was published must never leave the log with old records, and what others published becomes known.
+async fn keep_published(
+    log: Arc<dyn Log>,
+    events: String,
+    partitions: u32,
+    directory: PathBuf,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // The sender says so once, or is dropped.
+    while tokio::time::timeout(KEEP_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
+        let (log, events, directory) = (log.clone(), events.clone(), directory.clone());
+        let kept = tokio::task::spawn_blocking(move || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Publisher::new(log.as_ref(), &events, partitions, &directory).keep(now.as_millis() as i64, RETENTION)
+        });
+        match kept.await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::info!("appended the definitions again"),
+            Ok(Err(problem)) => tracing::error!(%problem, "could not keep the definitions in the log; trying again"),
+            Err(problem) => tracing::error!(%problem, "keeping the definitions in the log failed; trying again"),
+        }
+    }
 }
