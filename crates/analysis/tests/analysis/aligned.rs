@@ -62,9 +62,9 @@ fn provisional_results_stand_beside_a_late_look_and_leave_no_trace() {
          1 expose shop/treatment b country=FR
          2 do buy a 5
          3 tick
-         2h tick 1
-         2h1s expose shop/control c1 country=DE
-         2h9s tick 1",
+         3h tick 1
+         3h1s expose shop/control c1 country=DE
+         3h9s tick 1",
     );
     let topics = Topics::new(2);
     let mut service = topics.service(None);
@@ -73,7 +73,7 @@ fn provisional_results_stand_beside_a_late_look_and_leave_no_trace() {
     let before = service.view().unwrap();
     assert_eq!((before.freshness.state(), before.freshness.held_by), ("stale", Some(0)));
     let aligned = before.aligned.to_json("test").to_string();
-    let newer = before.provisional.expect("the aligned look is two hours old").to_json("test");
+    let newer = before.provisional.expect("the aligned look is three hours old").to_json("test");
     let json = service.view().unwrap().to_json("test");
     let metric = |json: &serde_json::Value| {
         let arm = &json["experiments"][0]["metrics"][1]["variants"][0];
@@ -98,12 +98,12 @@ fn provisional_results_stand_beside_a_late_look_and_leave_no_trace() {
         ),
         r#""aligned" 0 units, running null
            "provisional" 1 units, running null
-           1 of 2 closed, held by 0, 7206000 ms "stale""#,
+           1 of 2 closed, held by 0, 10806000 ms "stale""#,
     );
     assert_eq!(json["provisional"], newer);
     // The partition comes back: what was aligned is as if nobody had looked ahead.
     assert_eq!(service.analysis().results().unwrap().to_json("test").to_string(), aligned);
-    world.play("2h9s tick 0");
+    world.play("3h9s tick 0");
     world.of(0).iter().rev().take(1).for_each(|look| topics.append(look));
     assert!(service.step(Duration::ZERO).unwrap());
     let view = service.view().unwrap();

@@ -21,7 +21,6 @@ pub const START_S: i64 = 1_777_593_600;
 /// A log and what its partitions told.
 pub struct World {
     partitions: Vec<(Option<Partition>, u64)>,
-    genesis: control::Genesis,
     versions: BTreeMap<u64, Vec<String>>,
     events: u128,
     /// In the order in which they were told.
@@ -52,7 +51,6 @@ impl World {
         genesis.first_exposure_slack_ms = 600_000;
         let mut world = World {
             partitions: (0..partitions).map(|_| (None, 0)).collect(),
-            genesis: genesis.clone(),
             versions: BTreeMap::new(),
             events: 0,
             looks: Vec::new(),

@@ -117,7 +117,8 @@ fn what_comes_out_is_what_the_schema_says() {
     let mut world = hillstrom();
     check("everything", &world.json());
     check("the start", &World::new(1, HILLSTROM).play("1 tick").json());
-    check("nothing defined", &World::new(1, "").play("1 tick").json());
+    let metric = "{ kind: metric, id: m, type: count, event: buy }";
+    check("no experiment", &World::new(1, metric).play("1 tick").json());
     world.version(2, &HILLSTROM.replace("salt: s\n", "salt: t\n"));
     world.play("140 publish 2\n150 tick\n160 tick");
     // A split that is off blocks decisions.
