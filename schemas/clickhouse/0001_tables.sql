@@ -87,10 +87,11 @@ CREATE TABLE IF NOT EXISTS variant_aggregates (
 ) ENGINE = ReplacingMergeTree(next_offset)
 ORDER BY (experiment_id, salt, metric, variant, segment, segment_value, hour, log, partition);
 
--- Results at aligned looks.
+-- Results at aligned looks. Phases of one experiment have different salts.
 CREATE TABLE IF NOT EXISTS experiment_results (
     look DateTime64(3, 'UTC'),
     experiment_id LowCardinality(String),
+    salt LowCardinality(String),
     metric LowCardinality(String),
     variant LowCardinality(String),
     segment LowCardinality(String),
@@ -115,4 +116,4 @@ CREATE TABLE IF NOT EXISTS experiment_results (
     offsets String
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(look)
-ORDER BY (experiment_id, metric, segment, segment_value, variant, look);
+ORDER BY (experiment_id, salt, metric, segment, segment_value, variant, look);
