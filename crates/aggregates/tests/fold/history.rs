@@ -272,14 +272,14 @@ pub fn history_from(history: &History, delays: impl Fn(usize) -> Vec<i64>) -> Hi
     for record in &history.records {
         // An erasure depends on what came before it, and a correction on coming within L of its target and not F before it. Definitions
         // act where they are, and of two bodies under one id the first counts.
-        let depends = match record.what {
+        let depends = record.astray || match record.what {
             What::Erase | What::Publish(_) => true,
             What::Correct { target_time_s, .. } => {
                 record.time_s + limits.slack_s > target_time_s + limits.late_s
                     || record.time_s < target_time_s - limits.future_s
             }
             What::Expose { version: Some(2..), .. } => true,
-            _ => record.astray,
+            _ => false,
         };
         if !depends && !distinct.iter().any(|known| known.id == record.id) {
             distinct.push(record.clone());
