@@ -321,8 +321,7 @@ fn add(slots: &mut [Slot], table: &mut SubTable, unit: UnitAt, conversion: Conve
             table.cells_mut(enrolment)[column] += sign * amount;
             let after = slot.contribution(metric, it.first, table.cells(enrolment));
             let (Some(before), Some(after), true) = (before, after, counts) else { continue };
-            slot.tallies.clamped +=
-                i64::from(slot.is_clamped(metric, table.cells(enrolment))) - i64::from(was_clamped);
+            slot.tallies.clamped += i64::from(slot.is_clamped(metric, table.cells(enrolment))) - i64::from(was_clamped);
             if before != after {
                 slot.totals.change(&place, metric, before, after);
             }

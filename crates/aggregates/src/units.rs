@@ -391,7 +391,8 @@ pub(crate) struct Met {
 impl Open {
     /// Remembers a retraction. `false` if it was known.
     pub fn retract(&mut self, retracted: Retracted) -> bool {
-        let place = self.retracted.binary_search_by_key(&(retracted.key, retracted.core), |known| (known.key, known.core));
+        let place =
+            self.retracted.binary_search_by_key(&(retracted.key, retracted.core), |known| (known.key, known.core));
         if let Err(at) = place {
             self.retracted.insert(at, retracted);
         }

@@ -88,7 +88,8 @@ const CHUNK_S_MIN: u64 = 5;
 
 /// The least number of seconds that is at least `least`, a multiple of `step`, and divides a day.
 fn divisor_of_day(least: u64, step: u64) -> u64 {
-    let found = (1..=DAY_S / step).map(|count| count * step).find(|&length| length >= least && DAY_S.is_multiple_of(length));
+    let found =
+        (1..=DAY_S / step).map(|count| count * step).find(|&length| length >= least && DAY_S.is_multiple_of(length));
     found.unwrap_or(DAY_S)
 }
 
@@ -249,14 +250,10 @@ mod tests {
             let genesis = Genesis::new("log-1".to_owned(), partitions, 7);
             (genesis.look_ms, genesis.chunk_ms)
         };
-        assert_eq!([1, 4, 30, 64, 65, 448].map(lengths), [
-            (1_000, 5_000),
-            (1_000, 5_000),
-            (1_000, 5_000),
-            (1_000, 12_000),
-            (2_000, 12_000),
-            (8_000, 80_000),
-        ]);
+        assert_eq!(
+            [1, 4, 30, 64, 65, 448].map(lengths),
+            [(1_000, 5_000), (1_000, 5_000), (1_000, 5_000), (1_000, 12_000), (2_000, 12_000), (8_000, 80_000),]
+        );
     }
 
     #[test]

@@ -214,9 +214,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0i64..1_060).prop_map(Age::Late),
     ];
     let repeats = prop_oneof![6 => Just(None), 1 => (0usize..60, prop::bool::weighted(0.3)).prop_map(Some)];
-    (gap, 0..UNITS, what, age, repeats, prop::bool::weighted(0.04)).prop_map(
-        |(gap, unit, what, age, repeats, astray)| Step { gap, unit, what, age, repeats, astray },
-    )
+    (gap, 0..UNITS, what, age, repeats, prop::bool::weighted(0.04))
+        .prop_map(|(gap, unit, what, age, repeats, astray)| Step { gap, unit, what, age, repeats, astray })
 }
 
 /// Turns steps into records.
@@ -272,15 +271,16 @@ pub fn history_from(history: &History, delays: impl Fn(usize) -> Vec<i64>) -> Hi
     for record in &history.records {
         // An erasure depends on what came before it, and a correction on coming within L of its target and not F before it. Definitions
         // act where they are, and of two bodies under one id the first counts.
-        let depends = record.astray || match record.what {
-            What::Erase | What::Publish(_) => true,
-            What::Correct { target_time_s, .. } => {
-                record.time_s + limits.slack_s > target_time_s + limits.late_s
-                    || record.time_s < target_time_s - limits.future_s
-            }
-            What::Expose { version: Some(2..), .. } => true,
-            _ => false,
-        };
+        let depends = record.astray
+            || match record.what {
+                What::Erase | What::Publish(_) => true,
+                What::Correct { target_time_s, .. } => {
+                    record.time_s + limits.slack_s > target_time_s + limits.late_s
+                        || record.time_s < target_time_s - limits.future_s
+                }
+                What::Expose { version: Some(2..), .. } => true,
+                _ => false,
+            };
         if !depends && !distinct.iter().any(|known| known.id == record.id) {
             distinct.push(record.clone());
         }
@@ -310,8 +310,7 @@ impl Record {
             serde_json::from_str::<serde_json::Number>(&text).unwrap()
         };
         let name = |name: usize| ["buy", "view", "yawn"][name];
-        let mut event =
-            json!({"event_id": uuid(self.id), "event_time": time(self.time_s), "unit_id": unit(self.unit)});
+        let mut event = json!({"event_id": uuid(self.id), "event_time": time(self.time_s), "unit_id": unit(self.unit)});
         let more = match &self.what {
             What::Expose { experiment, variant, country, age, version } => {
                 let country = ["DE", "FR", "US"][*country];

@@ -84,7 +84,10 @@ impl Published {
 
 /// What the hash gives a unit in the phase, and whether its slot of the layer lets it in.
 fn by_hash(salt: &str, name: &str) -> (usize, bool) {
-    (usize::from(bucket(Tag::Variant, salt, "user", name) >= 500_000), bucket(Tag::Layer, "layer", "user", name) < 600_000)
+    (
+        usize::from(bucket(Tag::Variant, salt, "user", name) >= 500_000),
+        bucket(Tag::Layer, "layer", "user", name) < 600_000,
+    )
 }
 
 fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record]) -> Truth {

@@ -126,7 +126,8 @@ fn a_metric_with_a_covariate_may_be_added_while_units_are_in() {
 { kind: metric, id: aged, type: sum, event: buy, covariate: { attribute: age } }
 ---
 ";
-    let wider = format!("{more}{}", SHOP.replace("role: primary }]", "role: primary }, { metric: aged, role: secondary }]"));
+    let wider =
+        format!("{more}{}", SHOP.replace("role: primary }]", "role: primary }, { metric: aged, role: secondary }]"));
     driver.publish(at(MINUTE), 2, &wider);
     // The first exposure moves to an earlier time, in an enrolment that has no room for the metric.
     assert_eq!(driver.event(at(2 * MINUTE), &exposure(2, at(0) - Span(0), json!({"attributes": {"age": 31}}))), None);
