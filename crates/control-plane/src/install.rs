@@ -67,6 +67,9 @@ pub enum InstallError {
         "the start of {0} was removed and this data directory does not know the log; copy the data directory that does"
     )]
     Unknown(String),
+    /// The settings of a new log contradict each other.
+    #[error("{0}; nothing was written, choose other settings")]
+    Settings(#[from] assay_experiment::Malformed),
 }
 
 /// How long reading the first record may take.
@@ -113,7 +116,9 @@ pub fn install(
         }
         (Start::Empty, None) => {
             let id = uuid::Uuid::new_v4().simple().to_string();
-            append(log, events, 0, &control::genesis(&wanted(id, uuid::Uuid::new_v4().as_u64_pair().0)))?;
+            let genesis = wanted(id, uuid::Uuid::new_v4().as_u64_pair().0);
+            genesis.check()?;
+            append(log, events, 0, &control::genesis(&genesis))?;
             // Another process may have been faster: the first record counts.
             match first(log, events, 0)? {
                 Start::Genesis(genesis) => genesis,
