@@ -17,8 +17,8 @@ const POLL: Duration = Duration::from_millis(40);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// Between rows in ClickHouse.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// Between snapshots of the analysis.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
+/// Between snapshots of the analysis, at most; they are small, so less than between those of a partition.
+const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(10);
 /// Snapshots of the analysis that are kept.
 const SNAPSHOTS_KEPT: usize = 3;
 /// After a failure.
@@ -50,6 +50,7 @@ struct Work {
     store: Arc<DirectoryStore>,
     prefix: String,
     health: Arc<Health>,
+    snapshot_every: Duration,
     stop: Arc<AtomicBool>,
     desk: Arc<Desk>,
 }
@@ -63,6 +64,7 @@ impl Reporter {
         store: Arc<DirectoryStore>,
         clickhouse: ClickHouse,
         health: Arc<Health>,
+        snapshot_every: Duration,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let desk = Arc::new(Desk::default());
@@ -73,6 +75,7 @@ impl Reporter {
             store,
             prefix: format!("analysis/{}/", genesis.log),
             health,
+            snapshot_every: snapshot_every.min(SNAPSHOT_EVERY_MAX),
             stop: stop.clone(),
             desk: desk.clone(),
         };
@@ -135,7 +138,7 @@ impl Work {
                     written = Instant::now();
                 }
             }
-            if unkept && (kept.elapsed() >= SNAPSHOT_EVERY || stopping) {
+            if unkept && (kept.elapsed() >= self.snapshot_every || stopping) {
                 self.keep(&service);
                 (kept, unkept) = (Instant::now(), false);
             }
