@@ -42,7 +42,7 @@ SELECT DISTINCT
     log,
     config_version AS version,
     JSONExtractString(body, 'id') AS experiment_id,
-    if(JSONExtractString(body, 'salt') = '', experiment_id, JSONExtractString(body, 'salt')) AS salt,
+    if(JSONExtractString(body, 'salt') = '', JSONExtractString(body, 'id'), JSONExtractString(body, 'salt')) AS salt,
     JSONExtractString(body, 'status') AS status,
     JSONExtractString(body, 'crossing') AS crossing
 FROM experiment_events FINAL
@@ -53,35 +53,35 @@ WHERE event_type = 'config' AND JSONExtractString(body, 'kind') = 'experiment';
 -- for events that are ahead of log time.
 CREATE OR REPLACE VIEW experiment_phases AS
 SELECT
-    log, partition, experiment_id, salt,
-    min_version AS version,
-    crossing,
-    if(start_offset < first_record, toDateTime64('1900-01-01 00:00:00', 6, 'UTC'), toDateTime64(start_time, 6, 'UTC')) AS live_from,
+    phases.log AS log, phases.partition AS partition, phases.experiment_id AS experiment_id, phases.salt AS salt,
+    phases.first_version AS version,
+    phases.policy AS crossing,
+    if(phases.start_offset < records.first_record,
+        toDateTime64('1900-01-01 00:00:00', 6, 'UTC'), toDateTime64(phases.start_time, 6, 'UTC')) AS live_from,
     ifNull(
-        addMicroseconds(toDateTime64(end_time, 6, 'UTC'), future_ms * 1000 + 1),
+        addMicroseconds(toDateTime64(phases.end_time, 6, 'UTC'), rules.future_ms * 1000 + 1),
         toDateTime64('2299-12-31 23:59:59', 6, 'UTC')) AS ended
 FROM (
     SELECT
         p.log AS log, p.partition AS partition, p.experiment_id AS experiment_id, p.salt AS salt,
-        any(p.version) AS min_version, any(p.crossing) AS crossing,
-        any(p.start_offset) AS start_offset, any(p.start_time) AS start_time,
+        p.first_version AS first_version, p.policy AS policy, p.start_offset AS start_offset, p.start_time AS start_time,
         minOrNullIf(c.log_time, c.offset >= p.start_offset AND (v.salt = '' OR v.status = 'stopped')) AS end_time
     FROM (
         SELECT
             f.log AS log, f.partition AS partition, d.experiment_id AS experiment_id, d.salt AS salt,
             min(f.offset) AS start_offset,
             min(f.log_time) AS start_time,
-            min(f.version) AS version,
-            argMin(d.crossing, f.offset) AS crossing
+            min(f.version) AS first_version,
+            argMin(d.crossing, f.offset) AS policy
         FROM versions_in_force AS f
         INNER JOIN experiment_versions AS d ON d.log = f.log AND d.version = f.version
         WHERE d.status != 'draft'
-        GROUP BY log, partition, experiment_id, salt
+        GROUP BY f.log, f.partition, d.experiment_id, d.salt
     ) AS p
     INNER JOIN versions_in_force AS c ON c.log = p.log AND c.partition = p.partition
     LEFT JOIN experiment_versions AS v
         ON v.log = c.log AND v.version = c.version AND v.experiment_id = p.experiment_id AND v.salt = p.salt
-    GROUP BY log, partition, experiment_id, salt
+    GROUP BY p.log, p.partition, p.experiment_id, p.salt, p.first_version, p.policy, p.start_offset, p.start_time
 ) AS phases
 LEFT JOIN (
     SELECT log, partition, min(offset) AS first_record FROM (
@@ -91,7 +91,7 @@ LEFT JOIN (
         UNION ALL
         -- A partition without any record yet is as good as one whose first is still to come.
         SELECT log, partition, toUInt64(18446744073709551615) AS offset FROM versions_in_force
-    )
+    ) AS every_record
     GROUP BY log, partition
 ) AS records ON records.log = phases.log AND records.partition = phases.partition
 LEFT JOIN log_rules AS rules ON rules.log = phases.log;
@@ -123,24 +123,24 @@ WHERE counts_from >= p.live_from AND counts_from < p.ended;
 -- unit is in the results: with crossing: exclude, units of several variants are not.
 CREATE OR REPLACE VIEW first_exposures AS
 SELECT
-    experiment_id,
-    unit_type,
-    user_id,
-    argMin(variant, (counts_from, created_at, variant, toString(event_id))) AS variant,
-    min(counts_from) AS first_exposure,
-    argMin(metadata, (counts_from, created_at, variant, toString(event_id))) AS attributes,
+    x.experiment_id AS experiment_id,
+    x.unit_type AS unit_type,
+    x.user_id AS user_id,
+    argMin(x.variant, (x.counts_from, x.created_at, x.variant, toString(x.event_id))) AS variant,
+    min(x.counts_from) AS first_exposure,
+    argMin(x.metadata, (x.counts_from, x.created_at, x.variant, toString(x.event_id))) AS attributes,
     uniqExact(x.variant) AS variants,
     any(x.ended) AS ended,
-    salt,
-    log,
-    variants = 1 OR any(crossing) = 'first' AS counted
+    x.salt AS salt,
+    x.log AS log,
+    uniqExact(x.variant) = 1 OR any(x.crossing) = 'first' AS counted
 FROM phase_exposures AS x
 INNER JOIN (
-    SELECT log, experiment_id, argMax(salt, version) AS salt FROM experiment_phases GROUP BY log, experiment_id
-) AS newest ON newest.log = x.log AND newest.experiment_id = x.experiment_id AND newest.salt = x.salt
+    SELECT log, experiment_id, argMax(salt, version) AS newest_salt FROM experiment_phases GROUP BY log, experiment_id
+) AS newest ON newest.log = x.log AND newest.experiment_id = x.experiment_id AND newest.newest_salt = x.salt
 WHERE (x.unit_type, x.user_id) NOT IN (
     SELECT unit_type, user_id FROM events WHERE event_type = 'retraction' AND kind IN ('bot', 'erase'))
-GROUP BY x.experiment_id AS experiment_id, x.unit_type AS unit_type, x.user_id AS user_id, x.salt AS salt, x.log AS log;
+GROUP BY x.experiment_id, x.unit_type, x.user_id, x.salt, x.log;
 
 -- Conversions that were not taken back.
 CREATE OR REPLACE VIEW conversions AS

@@ -186,7 +186,7 @@ impl Sink for ClickHouse {
     /// text names the unit until ClickHouse forgets it (it keeps the last hundred).
     fn erase(&self, erasure: &Erasure) -> Result<bool, SinkError> {
         let mut done = true;
-        for (table, naming) in [("experiment_events", EVENTS_NAMING), ("dead_letters", LETTERS_NAMING)] {
+        for (table, naming) in [("experiment_events", EVENTS_NAMING), ("dead_letters", &letters_naming())] {
             match self.mutation(table, &erasure.mark)? {
                 Mutation::Done => continue,
                 Mutation::Running => {}
@@ -214,11 +214,20 @@ const EVENTS_NAMING: &str = "user_id = {unit:String} AND unit_type = {unit_type:
 /// Rows of `dead_letters` that name a unit. Its type is not known there, and its id may stand in the key, in the reason, or anywhere in the
 /// original bytes: as a word of its own, or behind its length as Avro writes texts. A cut-off or misrouted record names it like any other.
 /// Ids written with escapes that JSON does not need are not found.
-const LETTERS_NAMING: &str = "{unit_type:String} != '' AND (key = {unit:String} OR position(payload, unhex({avro:String})) > 0 \
-    OR arrayExists(text -> arrayExists((before, after) -> NOT match(before, '[A-Za-z0-9_-]$') AND NOT match(after, '^[A-Za-z0-9_-]'), \
-        arrayMap(part -> right(part, 1), arrayPopBack(splitByString(text, concat(detail, '\\n', key, '\\n', payload)))), \
-        arrayMap(part -> left(part, 1), arrayPopFront(splitByString(text, concat(detail, '\\n', key, '\\n', payload))))), \
-        [{unit:String}, {escaped:String}]))";
+fn letters_naming() -> String {
+    let word = |text: &str| {
+        let split = format!("splitByString({text}, concat(detail, '\\n', key, '\\n', payload))");
+        format!(
+            "arrayExists((before, after) -> NOT match(before, '[A-Za-z0-9_-]') AND NOT match(after, '[A-Za-z0-9_-]'), \
+             arrayMap(part -> right(part, 1), arrayPopBack({split})), arrayMap(part -> left(part, 1), arrayPopFront({split})))"
+        )
+    };
+    format!(
+        "{{unit_type:String}} != '' AND (key = {{unit:String}} OR position(payload, unhex({{avro:String}})) > 0 OR {} OR {})",
+        word("{unit:String}"),
+        word("{escaped:String}")
+    )
+}
 
 impl ClickHouse {
     fn delete(&self, table: &str, naming: &str, erasure: &Erasure) -> Result<(), SinkError> {
