@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS chunks (
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree(inserted_at)
 PARTITION BY toYYYYMM(chunk_time)
-ORDER BY (log, semantics, partition, first_offset);
+ORDER BY (log, semantics, partition, first_offset)
+SETTINGS non_replicated_deduplication_window = 100000;
 
 -- Absolute sums of each partition, per variant, hour of first exposure and segment; micro-units. The newest next_offset counts.
 CREATE TABLE IF NOT EXISTS variant_aggregates (

@@ -173,7 +173,8 @@ impl Health {
         let inner = self.held();
         let behind: Vec<_> = partitions.iter().filter(|one| one.doing != Doing::Live).collect();
         let doing = |one: &PartitionStatus| match &one.doing {
-            Doing::Starting => "starting: reads what it missed".to_owned(),
+            Doing::Starting => "starting: restores its state".to_owned(),
+            Doing::CatchingUp => "catching up: reads what it missed".to_owned(),
             Doing::Live => "live".to_owned(),
             Doing::Paused(why) => format!("paused: {why}"),
             Doing::Halted(why) => format!("halted: {why}"),

@@ -19,8 +19,8 @@ const POLL: Duration = Duration::from_millis(40);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// Between rows in ClickHouse.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// Between snapshots of the analysis.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
+/// Between snapshots of the analysis, at most; they are small, so less than between those of a partition.
+const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(10);
 /// Snapshots of the analysis that are kept.
 const SNAPSHOTS_KEPT: usize = 3;
 /// After a failure.
@@ -52,6 +52,7 @@ struct Work {
     store: Arc<DirectoryStore>,
     prefix: String,
     health: Arc<Health>,
+    snapshot_every: Duration,
     stop: Arc<AtomicBool>,
     desk: Arc<Desk>,
 }
@@ -65,6 +66,7 @@ impl Reporter {
         store: Arc<DirectoryStore>,
         clickhouse: ClickHouse,
         health: Arc<Health>,
+        snapshot_every: Duration,
     ) -> Self {
         health.expect_analysis();
         let stop = Arc::new(AtomicBool::new(false));
@@ -76,6 +78,7 @@ impl Reporter {
             store,
             prefix: format!("analysis/{}/", genesis.log),
             health,
+            snapshot_every: snapshot_every.min(SNAPSHOT_EVERY_MAX),
             stop: stop.clone(),
             desk: desk.clone(),
         };
@@ -181,7 +184,7 @@ impl Work {
                 }
             }
             // After a start from it the contradiction that froze a partition might look like a repeat.
-            if unkept && frozen.is_empty() && (times.kept.elapsed() >= SNAPSHOT_EVERY || stopping) {
+            if unkept && frozen.is_empty() && (times.kept.elapsed() >= self.snapshot_every || stopping) {
                 self.keep(&service);
                 (times.kept, unkept) = (Instant::now(), false);
             }
