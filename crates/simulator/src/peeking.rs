@@ -203,10 +203,8 @@ impl Bounds {
         let constant = |z: f64| vec![z; times.len()];
         let Bounds { always_valid: design, .. } = self;
         let planned = 2.0 * f64::from(settings.users_per_look) * f64::from(looks);
-        let mixture: Vec<f64> = times
-            .iter()
-            .map(|time| always_valid::multiplier(time * planned, design.rho2(), design.alpha()))
-            .collect();
+        let mixture: Vec<f64> =
+            times.iter().map(|time| always_valid::multiplier(time * planned, design.rho2(), design.alpha())).collect();
         [
             crossing(&constant(self.naive), Sides::Two),
             crossing(&self.obrien_fleming, Sides::Two),

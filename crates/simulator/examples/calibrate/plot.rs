@@ -48,7 +48,11 @@ impl Axis {
     fn step(&self) -> f64 {
         let rough = self.end / 6.0;
         let power = 10f64.powf(rough.log10().floor());
-        [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|&step| step >= 0.8 * rough).unwrap_or(rough)
+        [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|factor| factor * power)
+            .find(|&step| step >= 0.8 * rough)
+            .unwrap_or(rough)
     }
 
     fn ticks(&self) -> Vec<f64> {
@@ -142,8 +146,13 @@ pub fn curves(title: &str, x: &Axis, y: &Axis, series: &[Series], marks: &[Mark]
         }
         // What ended before the axis does keeps its last value, so that its name stands at its height.
         let end = one.points.last().map(|&(px, py)| (px.max(x.end), py));
-        let points: Vec<String> =
-            one.points.iter().copied().chain(end).map(|(px, py)| format!("{:.1},{:.1}", place_x(px), place_y(py))).collect();
+        let points: Vec<String> = one
+            .points
+            .iter()
+            .copied()
+            .chain(end)
+            .map(|(px, py)| format!("{:.1},{:.1}", place_x(px), place_y(py)))
+            .collect();
         let _ = writeln!(
             svg,
             r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>"#,

@@ -114,11 +114,7 @@ fn power() -> impl Iterator<Item = Scenario> {
         let walk = Walk { drift, alpha: level, horizon, looks: (1_000.0 * horizon) as u32, tuned: 1.0 };
         let title =
             format!("alpha {alpha}, {fixed} power at a fixed horizon; always-valid to {horizon} times as many units");
-        let measures = vec![
-            exact(ALWAYS_VALID, fixed),
-            exact(BY_PLAN, by_plan),
-            Measure::mean(SAMPLE, sample, 25.0),
-        ];
+        let measures = vec![exact(ALWAYS_VALID, fixed), exact(BY_PLAN, by_plan), Measure::mean(SAMPLE, sample, 25.0)];
         scenario(id, Chapter::Power, title, walk, measures)
     })
 }

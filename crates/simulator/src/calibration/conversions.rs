@@ -176,6 +176,7 @@ fn power() -> Scenario {
         Measure::mean(watch::UNITS, 60_500.0, 1_500.0),
     ];
     let design = design([0.05, 0.055], 0.5, 62_462.0, 102_800);
-    let title = "Rates 0.05 and 0.055, 50/50, N* = 62,462 (80 % power at a fixed horizon), to 1.645 times as many users";
+    let title =
+        "Rates 0.05 and 0.055, 50/50, N* = 62,462 (80 % power at a fixed horizon), to 1.645 times as many users";
     scenario("power-0.05-0.055", Chapter::Power, title, design, measures)
 }

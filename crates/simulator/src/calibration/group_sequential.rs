@@ -50,8 +50,7 @@ impl Looks {
     }
 
     fn times(self, draw: &mut Draw) -> Vec<f64> {
-        let mut times: Vec<f64> =
-            (1..=self.count()).map(|look| f64::from(look) / f64::from(self.count())).collect();
+        let mut times: Vec<f64> = (1..=self.count()).map(|look| f64::from(look) / f64::from(self.count())).collect();
         match self {
             Looks::Planned(_) => {}
             Looks::Unplanned(looks) => {
@@ -76,7 +75,8 @@ impl Test {
     }
 
     fn bounds(&self, times: &[f64]) -> Vec<f64> {
-        let looks = self.design().bounds_final_exhausts(times).expect("the times grow and the spending function is valid");
+        let looks =
+            self.design().bounds_final_exhausts(times).expect("the times grow and the spending function is valid");
         looks.iter().map(|look| look.z).collect()
     }
 }
@@ -187,8 +187,7 @@ fn power() -> impl Iterator<Item = Scenario> {
 
 fn conclusion() -> Scenario {
     let looks = Looks::Planned(5);
-    let test =
-        Test { spending: Spending::ObrienFleming, looks, drift: DETECTABLE, inflation: 1.025, concludes: true };
+    let test = Test { spending: Spending::ObrienFleming, looks, drift: DETECTABLE, inflation: 1.025, concludes: true };
     let measures = vec![
         Measure::share(STAGEWISE, 0.05, 0.035, 0.065),
         Measure::share(MEDIAN, 0.5, 0.465, 0.535),

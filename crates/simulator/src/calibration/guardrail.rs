@@ -60,7 +60,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let loss = Margined { rates: [0.05, 0.04], ..even };
     vec![
         scenario("guardrail-margin-even", "Rates 0.05 and 0.045, margin 0.005", even, vec![super::near(SAFE, 0.0175)]),
-        scenario("guardrail-margin-90-10", "Rates 0.05 and 0.045, margin 0.005", uneven, vec![super::near(SAFE, 0.0094)]),
+        scenario(
+            "guardrail-margin-90-10",
+            "Rates 0.05 and 0.045, margin 0.005",
+            uneven,
+            vec![super::near(SAFE, 0.0094)],
+        ),
         scenario(
             "guardrail-relative",
             "Rates 0.05 and 0.045, margin 10 % of the control",

@@ -95,15 +95,7 @@ impl Watch {
     pub(crate) fn new(watched: Watched, wanted: Wanted) -> Watch {
         // The quantile is the same for all runs, but its cost is nothing against a run's.
         let z = Sides::Two.critical(watched.design.alpha());
-        Watch {
-            watched,
-            wanted,
-            z,
-            firsts: [None; METHODS],
-            by_plan: false,
-            fixed_at_plan: false,
-            last_look: false,
-        }
+        Watch { watched, wanted, z, firsts: [None; METHODS], by_plan: false, fixed_at_plan: false, last_look: false }
     }
 
     /// One look; `share` is the pooled share of units with an event, for metrics that have events.
@@ -168,9 +160,9 @@ fn misses(comparison: &Comparison, truth: f64) -> bool {
 }
 
 fn significant(comparison: &Comparison, z: f64) -> bool {
-    comparison.variance.is_some_and(|variance| {
-        variance.welch > 0.0 && fabs(comparison.difference) > z * sqrt(variance.welch)
-    })
+    comparison
+        .variance
+        .is_some_and(|variance| variance.welch > 0.0 && fabs(comparison.difference) > z * sqrt(variance.welch))
 }
 
 /// Whether the mixture over Welch's variance rejects that null, from 50 units per arm on.
