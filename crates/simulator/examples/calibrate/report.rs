@@ -38,7 +38,7 @@ impl Results<'_> {
     /// By when it had happened, in the scenario's own units.
     fn curve(&self, id: &str, measure: &str, name: &str) -> Series {
         let (scenario, tally) = self.tally(id, measure);
-        let at = |stage: usize| scenario.horizon.end * (stage + 1) as f64 / STAGES as f64;
+        let at = |stage: usize| scenario.horizon * (stage + 1) as f64 / STAGES as f64;
         let points = tally.curve().into_iter().enumerate().map(|(stage, share)| (at(stage), share));
         Series { name: name.to_owned(), points: std::iter::once((0.0, 0.0)).chain(points).collect() }
     }
