@@ -3,7 +3,7 @@
 use crate::demo_plan::{DataSet, Expected, Plan};
 use crate::engine::Engine;
 use crate::settings::ClickHouseAt;
-use crate::table;
+use crate::{grid, table};
 use assay_analysis::{Arm, ExperimentResult, MetricResult, Results};
 use std::fmt::Write;
 use std::io::Write as _;
@@ -20,8 +20,6 @@ pub struct Screen {
     per_second: f64,
 }
 
-/// Columns of a terminal that does not say how wide it is.
-const USUAL_WIDTH: usize = 80;
 /// What a line of the picture has beside the interval.
 const BESIDE_PLOT: usize = 59;
 /// Cells of an interval's picture, at most; an odd number, so that zero is in the middle.
@@ -79,7 +77,7 @@ impl Screen {
             );
             return;
         }
-        let width = columns();
+        let width = grid::width();
         let mut text = String::new();
         let bar = width.saturating_sub(48).clamp(5, 60);
         let full = (share * bar as f64) as usize;
@@ -144,14 +142,6 @@ fn interval(low: f64, high: f64) -> String {
     match low.is_finite() && high.is_finite() {
         true => format!("{low:+.4} … {high:+.4}"),
         false => "(waiting)".to_owned(),
-    }
-}
-
-/// Columns of the terminal now; it may be resized at any time.
-fn columns() -> usize {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        _ => USUAL_WIDTH,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to people is what a command does")]
 
+mod analyze;
 mod bucket;
 mod check;
 mod dead_letters;
@@ -10,7 +11,10 @@ mod demo;
 mod demo_plan;
 mod demo_view;
 mod engine;
+mod grid;
 mod health;
+mod peek;
+mod power;
 mod replay;
 mod report;
 mod serve;
@@ -41,6 +45,9 @@ enum Command {
     Serve(serve::Arguments),
     Replay(replay::Arguments),
     Stats(stats::Arguments),
+    Analyze(Box<analyze::Arguments>),
+    Power(power::Arguments),
+    Peek(peek::Arguments),
     Bucket(bucket::Arguments),
     Check(check::Arguments),
     Sql(sql::Arguments),
@@ -63,6 +70,9 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Power(arguments) => power::run(&arguments),
+        Command::Peek(arguments) => peek::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),

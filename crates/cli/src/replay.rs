@@ -133,7 +133,8 @@ fn append_time(line: &[u8]) -> Result<Option<Timestamp>> {
     }
 }
 
-fn open(file: &Path) -> Result<Box<dyn Read>> {
+/// A file, unpacked by its ending; `-` is standard input.
+pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>> {
     if file == Path::new("-") {
         return Ok(Box::new(std::io::stdin()));
     }

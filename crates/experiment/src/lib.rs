@@ -35,7 +35,7 @@ pub use definition::*;
 pub use event::{Attribute, Body, Digest, Event, Retraction};
 pub use malformed::Malformed;
 pub use parse::{Source, parse};
-pub use problem::Problem;
+pub use problem::{Problem, nearest};
 pub use time::{format_time, parse_time};
 pub use validate::wanted_filters;
 pub use vocabulary::{ConfigVersion, EventId, Span, Timestamp, Value};

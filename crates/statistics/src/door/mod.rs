@@ -37,8 +37,8 @@ type Methods = &'static [(&'static str, Method)];
 /// One list per topic, in the order of the documentation.
 const TOPICS: &[Methods] = &[
     fixed_horizon::METHODS,
-    power::METHODS,
     lift::METHODS,
+    power::METHODS,
     always_valid::METHODS,
     exact::METHODS,
     guardrail::METHODS,
