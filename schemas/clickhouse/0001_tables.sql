@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS chunks (
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree(inserted_at)
 PARTITION BY toYYYYMM(chunk_time)
-ORDER BY (log, semantics, partition, first_offset);
+ORDER BY (log, semantics, partition, first_offset)
+SETTINGS non_replicated_deduplication_window = 100000;
 
 -- Absolute sums of each partition, per variant, hour of first exposure and segment; micro-units. The newest next_offset counts.
 CREATE TABLE IF NOT EXISTS variant_aggregates (
@@ -87,10 +88,11 @@ CREATE TABLE IF NOT EXISTS variant_aggregates (
 ) ENGINE = ReplacingMergeTree(next_offset)
 ORDER BY (experiment_id, salt, metric, variant, segment, segment_value, hour, log, partition);
 
--- Results at aligned looks.
+-- Results at aligned looks. Phases of one experiment have different salts.
 CREATE TABLE IF NOT EXISTS experiment_results (
     look DateTime64(3, 'UTC'),
     experiment_id LowCardinality(String),
+    salt LowCardinality(String),
     metric LowCardinality(String),
     variant LowCardinality(String),
     segment LowCardinality(String),
@@ -115,4 +117,4 @@ CREATE TABLE IF NOT EXISTS experiment_results (
     offsets String
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(look)
-ORDER BY (experiment_id, metric, segment, segment_value, variant, look);
+ORDER BY (experiment_id, salt, metric, segment, segment_value, variant, look);

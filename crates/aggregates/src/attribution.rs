@@ -5,7 +5,7 @@
 
 use crate::cell::Contribution;
 use crate::slot::{Slot, SlotIndex};
-use crate::units::{BOT, Conversion, Kept, Open, Retracted, SubTable, Tie, UnitAt, Units, is_kept};
+use crate::units::{BOT, Conversion, Kept, Met, Open, Retracted, SubTable, Tie, UnitAt, Units, is_kept};
 use assay_experiment::{Crossing, Event, Span, Timestamp};
 
 /// Units, experiments, and the clock they are judged by.
@@ -23,35 +23,70 @@ pub(crate) struct Seen<'a> {
     pub variant: u8,
     /// The hash's variant, where a crossed unit is to count there.
     pub assigned: Option<u8>,
+    /// The hash would have shown something else, or nothing.
+    pub misbucketed: bool,
     pub event: &'a Event<'a>,
+}
+
+/// What an event adds to what is remembered of its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A first exposure, or one that moves or crosses.
+    Exposure,
+    /// A conversion, which may wait.
+    Conversion(Conversion),
+    /// A correction that waits for its target.
+    Waiting,
+    /// A correction that takes away what was counted. What makes a unit lighter must not be refused because the unit is heavy.
+    Removing,
+    /// It takes the whole unit out, or says what is known.
+    Nothing,
 }
 
 /// A bound of one unit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
-/// Conversions and retractions of one unit that may wait at a time.
+/// Conversions, and retractions, of one unit that may wait at a time.
 const WAITING_MAX: usize = 4_096;
+/// Corrections of one unit within L that take something away: sixteen times what may wait, so that all of it can be taken back again and
+/// again, and 2 MB. Whoever has more to take back means the whole unit, and says `bot`.
+const REMOVED_MAX: usize = 16 * WAITING_MAX;
 /// Events of one unit that count.
 const EVENTS_MAX: u32 = 1 << 20;
 /// Running totals stay below this, so that everything that waits can still be added without overflow.
+///
+/// A total is read as at most 10^9 units, a four-thousandth of it; the rest is room in which taking back is exact. 128 bits would never
+/// reach an end, since 2^20 events of 10^9 units are 10^21 micro-units, but would double the state of every unit for those that send
+/// thousands of events of the largest value. Such a unit gets the rejection `rate`, and long before that counts in [`Tallies::clamped`].
+///
+/// [`Tallies::clamped`]: crate::Tallies::clamped
 const TOTAL_MAX: i64 = 4_000_000_000_000_000_000;
 
 impl Attribution {
     /// Whether one more event of this unit may be accepted. Asked before anything is changed, so that a rejection leaves no trace.
-    pub fn has_room(&mut self, unit: u128, conversion: Option<Conversion>, now: Timestamp) -> Result<(), TooMany> {
+    pub fn has_room(&mut self, unit: u128, need: Need, now: Timestamp) -> Result<(), TooMany> {
         let table = self.units.table(unit);
         let Some(at) = table.find(unit) else { return Ok(()) };
-        if table.events(at) >= EVENTS_MAX {
+        let counts = matches!(need, Need::Exposure | Need::Conversion(_));
+        if counts && table.events(at) >= EVENTS_MAX {
             return Err(TooMany);
         }
-        if table.open(at).is_some_and(|open| open.kept.len().max(open.retracted.len()) >= WAITING_MAX) {
+        let is_full = |table: &SubTable| {
+            table.open(at).is_some_and(|open| match need {
+                Need::Conversion(_) => open.kept.len() >= WAITING_MAX,
+                Need::Waiting => open.retracted.len() >= WAITING_MAX,
+                Need::Removing => open.retracted.len() >= REMOVED_MAX,
+                Need::Exposure | Need::Nothing => false,
+            })
+        };
+        if is_full(table) {
             table.prune(at, now, self.slack);
-            if table.open(at).is_some_and(|open| open.kept.len().max(open.retracted.len()) >= WAITING_MAX) {
+            if is_full(table) {
                 return Err(TooMany);
             }
         }
-        let Some(conversion) = conversion else { return Ok(()) };
+        let Need::Conversion(conversion) = need else { return Ok(()) };
         let full = table.enrolments(at).any(|enrolment| {
             let cells = table.cells(enrolment);
             let slot = &self.slots[usize::from(table.enrolment(enrolment).slot)];
@@ -148,20 +183,18 @@ impl Attribution {
         let table = self.units.table(unit);
         let found = table.find(unit);
         if found.is_none() && !wanted {
-            return Converted::Unattributed { void: false };
+            return Converted { fate: Fate::Unattributed, met: Met::default() };
         }
         let at = table.find_or_add(unit);
         if table.out(at) != 0 {
-            return Converted::Excluded;
+            return Converted { fate: Fate::Excluded, met: Met::default() };
         }
-        let waits =
-            |same: &dyn Fn(&Retracted) -> bool| table.open(at).is_some_and(|open| open.retracted.iter().any(same));
-        if waits(&|retracted| retracted.key == key && retracted.core == core) {
-            return Converted::Retracted;
+        let met = table.open_mut(at).map(|open| open.meet(key, core, now)).unwrap_or_default();
+        if met.retracted {
+            return Converted { fate: Fate::Retracted, met };
         }
-        let void = waits(&|retracted| retracted.key == key);
         if !wanted {
-            return Converted::Unattributed { void };
+            return Converted { fate: Fate::Unattributed, met };
         }
         let attributed = add(&mut self.slots, table, at, conversion, 1);
         if attributed {
@@ -170,7 +203,7 @@ impl Attribution {
         if is_kept(conversion.time, now, self.slack) {
             table.open_or_add(at).kept.push(Kept { key, conversion, attributed });
         }
-        if attributed { Converted::Attributed { void } } else { Converted::Unattributed { void } }
+        Converted { fate: if attributed { Fate::Attributed } else { Fate::Unattributed }, met }
     }
 
     /// A valid retraction of a conversion. `target` says how the conversion was counted, if it came already and says the same.
@@ -183,10 +216,9 @@ impl Attribution {
         }
         table.prune(at, now, slack);
         let open = table.open_or_add(at);
-        if open.retracted.iter().any(|known| known.key == retracted.key && known.core == retracted.core) {
+        if !open.retract(Retracted { met: target != Target::Unknown, ..retracted }) {
             return RetractionOutcome::Nothing;
         }
-        open.retracted.push(retracted);
         let Target::Counted(conversion) = target else {
             return RetractionOutcome::Waits;
         };
@@ -233,11 +265,19 @@ impl Attribution {
 
 /// What became of an accepted conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Converted {
-    /// Some metric counts it. `void`: a retraction was waiting for it, but said something else.
-    Attributed { void: bool },
+pub(crate) struct Converted {
+    pub fate: Fate,
+    /// The retractions that waited for it.
+    pub met: Met,
+}
+
+/// Where an accepted conversion counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Some metric counts it.
+    Attributed,
     /// No metric counts it now.
-    Unattributed { void: bool },
+    Unattributed,
     /// It was taken back before it came.
     Retracted,
     /// Its unit is out.
@@ -277,9 +317,12 @@ fn add(slots: &mut [Slot], table: &mut SubTable, unit: UnitAt, conversion: Conve
             }
             attributed = true;
             let before = slot.contribution(metric, it.first, table.cells(enrolment));
+            let was_clamped = slot.is_clamped(metric, table.cells(enrolment));
             table.cells_mut(enrolment)[column] += sign * amount;
             let after = slot.contribution(metric, it.first, table.cells(enrolment));
-            if let (Some(before), Some(after), true) = (before, after, counts && before != after) {
+            let (Some(before), Some(after), true) = (before, after, counts) else { continue };
+            slot.tallies.clamped += i64::from(slot.is_clamped(metric, table.cells(enrolment))) - i64::from(was_clamped);
+            if before != after {
                 slot.totals.change(&place, metric, before, after);
             }
         }
@@ -341,10 +384,12 @@ fn each_metric(slot: &mut Slot, table: &SubTable, enrolment: usize, sign: i64) {
     slot.totals.count(&place, sign);
     for metric in 0..slot.metrics.len() {
         let contribution: Option<Contribution> = slot.contribution(metric, it.first, table.cells(enrolment));
-        match contribution {
-            Some(contribution) if sign > 0 => slot.totals.enter(&place, metric, contribution),
-            Some(contribution) => slot.totals.leave(&place, metric, contribution),
-            None => {}
+        let Some(contribution) = contribution else { continue };
+        slot.tallies.clamped += sign * i64::from(slot.is_clamped(metric, table.cells(enrolment)));
+        if sign > 0 {
+            slot.totals.enter(&place, metric, contribution);
+        } else {
+            slot.totals.leave(&place, metric, contribution);
         }
     }
 }

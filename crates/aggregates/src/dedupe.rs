@@ -1,8 +1,8 @@
 //! Which event ids were accepted, certified: an id is remembered until every repeat of it would be late.
 //!
 //! An open generation of one minute of log time is exact in memory. Sealed generations are sorted runs behind [`Runs`], merged in
-//! tiers, in front of them one Bloom filter per period of a third of the horizon: at most four are alive. A filter may only prove
-//! "new"; a hit is confirmed on 128 bits. The filters are rebuilt from the runs and never stored, so that a library's change of
+//! tiers, in front of them one Bloom filter per period of a third of the horizon, in whole minutes so that no generation lies in two: at
+//! most four are alive. A filter may only prove "new"; a hit is confirmed on 128 bits. The filters are rebuilt from the runs and never stored, so that a library's change of
 //! algorithm cannot change a result.
 
 use crate::bytes::{Bytes, Reader, Torn};
@@ -131,7 +131,7 @@ pub struct Dedupe {
     pub lookups: Lookups,
 }
 
-/// A third of the horizon.
+/// A little more than a third of the horizon.
 struct Period {
     index: i64,
     filter: Bloom<u128>,
@@ -173,9 +173,9 @@ impl Dedupe {
         }
         self.seal()?;
         self.generation = generation;
-        // A period is needed until the last id that it can hold is older than the horizon.
+        // The last id that a period can hold was accepted just before its end, and may be F ahead: it is late after L + F from there.
         while let Some(oldest) = self.periods.front() {
-            if (oldest.index + 1).saturating_mul(self.period().0) >= now.0 - self.horizon.0 {
+            if (oldest.index + 1).saturating_mul(self.period().0) >= now.0.saturating_sub(self.horizon.0) {
                 break;
             }
             let gone = self.periods.pop_front().expect("front exists");
@@ -219,8 +219,10 @@ impl Dedupe {
             + self.periods.iter().map(|period| period.filter.as_slice().len()).sum::<usize>()
     }
 
+    /// The first whole number of generations above a third of the horizon. A generation that straddled two periods would be forgotten
+    /// with the first of them, up to a minute too early.
     fn period(&self) -> Span {
-        Span((self.horizon.0 / 3).max(GENERATION.0))
+        Span((self.horizon.0 / 3 / GENERATION.0 + 1) * GENERATION.0)
     }
 
     fn seal(&mut self) -> Result<(), RunsError> {
@@ -359,6 +361,7 @@ fn hash(key: u128) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use xxhash_rust::xxh3::xxh3_128;
 
     fn entry(id: u32) -> Entry {
@@ -383,12 +386,39 @@ mod tests {
                 let found = dedupe.find(entry.key).unwrap();
                 if minute - at <= 30 {
                     assert_eq!(found, Some(entry.value), "inserted at {at}, asked at {minute}");
-                } else if minute - at > 30 + 12 {
+                } else if minute - at > 30 + 11 + 1 {
                     assert_eq!(found, None, "inserted at {at}, asked at {minute}");
                 }
             }
         }
-        assert!(dedupe.periods.len() <= 4 + 1, "{} filters", dedupe.periods.len());
+        assert!(dedupe.periods.len() <= 4, "{} filters", dedupe.periods.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Invariant 6: whatever the horizon, an id that was accepted F ahead of log time is known until every repeat of it is late.
+        #[test]
+        fn no_id_is_forgotten_before_its_repeats_are_late(
+            late_s in 60i64..20_000,
+            ahead_s in 0i64..600,
+            start_s in 0i64..100_000,
+            gaps_ms in prop::collection::vec(prop_oneof![1i64..2_000, 1_000i64..90_000, 60_000i64..4_000_000], 2..60),
+        ) {
+            let horizon = Span((late_s + ahead_s) * Span::SECOND.0);
+            let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), 7, horizon);
+            let (mut now, mut inserted) = (Timestamp(start_s * Span::SECOND.0), Vec::new());
+            for (id, gap_ms) in gaps_ms.iter().enumerate() {
+                now = now + Span(gap_ms * 1_000);
+                dedupe.advance(now).unwrap();
+                dedupe.insert(entry(id as u32));
+                inserted.push((now + Span(ahead_s * Span::SECOND.0), entry(id as u32)));
+                for &(time, entry) in inserted.iter().filter(|(time, _)| now <= *time + Span(late_s * Span::SECOND.0)) {
+                    prop_assert_eq!(dedupe.find(entry.key).unwrap(), Some(entry.value), "of {:?}, at {:?}", time, now);
+                }
+                prop_assert!(dedupe.periods.len() <= 4);
+            }
+        }
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct Counters {
     pub retracted: u64,
     /// Retractions that did not say what their target said.
     pub void_retractions: u64,
+    /// Retractions whose target has not come: it may still, or it never was.
+    pub unmet_retractions: u64,
     /// Conversions of units that were out (bots).
     pub of_excluded: u64,
     /// Conversions that named an experiment that their unit was not exposed to, though it was to another.
@@ -128,6 +130,7 @@ impl Counters {
             &mut self.attributed,
             &mut self.retracted,
             &mut self.void_retractions,
+            &mut self.unmet_retractions,
             &mut self.of_excluded,
             &mut self.contradictions,
         ];
@@ -157,6 +160,7 @@ impl Tallies {
         out.int(self.crossed);
         out.uint(self.exposures);
         out.uint(self.outside);
+        out.int(self.clamped);
         out.uint(self.misbucketed.len() as u64);
         for ((variant, sdk), &count) in &self.misbucketed {
             out.byte(*variant);
@@ -167,11 +171,11 @@ impl Tallies {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
         let entered = (0..from.count()?).map(|_| from.int()).collect::<Result<_, _>>()?;
-        let (crossed, exposures, outside) = (from.int()?, from.uint()?, from.uint()?);
+        let (crossed, exposures, outside, clamped) = (from.int()?, from.uint()?, from.uint()?, from.int()?);
         let misbucketed = (0..from.count()?)
             .map(|_| Ok(((from.byte()?, from.text()?.to_owned()), from.uint()?)))
             .collect::<Result<_, Torn>>()?;
-        Ok(Tallies { entered, crossed, exposures, outside, misbucketed })
+        Ok(Tallies { entered, crossed, exposures, outside, clamped, misbucketed })
     }
 
     /// Adds another partition's.
@@ -181,6 +185,7 @@ impl Tallies {
         self.crossed += other.crossed;
         self.exposures += other.exposures;
         self.outside += other.outside;
+        self.clamped += other.clamped;
         for (key, count) in &other.misbucketed {
             *self.misbucketed.entry(key.clone()).or_default() += count;
         }

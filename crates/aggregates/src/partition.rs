@@ -2,7 +2,7 @@
 //!
 //! A pure function of (log identity, base, semantics version, records): no clock, no randomness, no order but the log's.
 
-use crate::attribution::{Attribution, Converted, RetractionOutcome, Seen, Target};
+use crate::attribution::{Attribution, Converted, Fate, Need, RetractionOutcome, Seen, Target};
 use crate::dedupe::{Dedupe, Entry, Remembered, Runs, RunsError};
 use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 use crate::look::{Counters, ExperimentChanges, Look};
@@ -201,14 +201,14 @@ impl Partition {
         self.chunk.rows + self.chunk.dead
     }
 
-    /// Whether log time has to go on although no events come: an experiment runs, or rows wait for their chunk to end.
+    /// Whether log time has to go on although no events come: an experiment's results may still change, or rows wait for their chunk to
+    /// end. Results change until the hour in which the last unit entered is mature for every metric and a look has closed after that.
     pub fn needs_ticks(&self) -> bool {
-        self.open_rows() > 0
-            || self
-                .attribution
-                .slots
-                .iter()
-                .any(|slot| slot.ended.is_none_or(|ended| ended.0 > self.log_time.0 - Span::DAY.0))
+        let beyond = Span::HOUR.0 + late(&self.genesis).0 + self.looks.length.0;
+        let changes = |slot: &Slot| {
+            slot.ended.is_none_or(|ended| self.log_time <= ended + Span(beyond.saturating_add(slot.runs_out().0)))
+        };
+        self.open_rows() > 0 || self.attribution.slots.iter().any(changes)
     }
 
     /// Closes the windows that the next record closes, before it is applied: the moment for a snapshot. Applying the record does it too.
@@ -265,8 +265,9 @@ impl Partition {
             Outcome::Rejected(reason, detail) => {
                 self.counters.rejected[reason as usize] += 1;
                 dead = 1;
-                // What an erased unit sends must not bring its id back.
-                let input = if reason == Reason::Erased { Input { key: None, payload: &[], ..*input } } else { *input };
+                // What an erased unit sends must not bring its id back, wherever in the record it is.
+                let erased = Input { key: None, headers: &[], payload: &[], ..*input };
+                let input = if reason == Reason::Erased { erased } else { *input };
                 effects.dead_letter(&DeadLetter { log_time: self.log_time, reason, detail, input });
             }
         }
@@ -292,6 +293,10 @@ impl Partition {
         let hour = ((last + 1) * self.looks.length.0).div_euclid(Span::HOUR.0);
         let keyframe = hour > self.keyframe_hour;
         self.keyframe_hour = hour;
+        if keyframe {
+            let (now, late) = (self.log_time, late(&self.genesis));
+            self.attribution.slots.iter_mut().for_each(|slot| slot.make_days(now, late));
+        }
         let config = self.versions.number();
         let changed = config != self.published_config;
         self.published_config = config;
@@ -303,6 +308,7 @@ impl Partition {
             let mut blocks = slot.totals.take_changes();
             if keyframe {
                 blocks = slot.totals.blocks().into_iter().cloned().collect();
+                slot.totals.drop_empty();
             }
             hash.text(&slot.experiment.id);
             hash.text(&slot.salt);
@@ -360,29 +366,36 @@ impl Partition {
                     Err(why) => Outcome::Rejected(Reason::Control, why),
                 }
             }
-            control::Control::Close { version, count, hash } => match self.versions.close(version, count, hash) {
-                Ok(Closed::Known) => Outcome::Control { row: true },
-                Ok(Closed::InForce(current)) => {
-                    self.adopt(&current);
-                    Outcome::Control { row: true }
+            control::Control::Close { version, count, hash } => {
+                let mut catalogue = None;
+                let fits = |definitions: &Definitions| {
+                    catalogue = Some(self.catalogue.with(definitions)?);
+                    Ok(())
+                };
+                match self.versions.close(version, count, hash, fits) {
+                    Ok(Closed::Known) => Outcome::Control { row: true },
+                    Ok(Closed::InForce(current)) => {
+                        self.catalogue = catalogue.expect("definitions come into force only when they fit");
+                        self.schemas = self.versions.schemas();
+                        self.adopt(&current);
+                        Outcome::Control { row: true }
+                    }
+                    Err(why) => Outcome::Rejected(Reason::Control, why),
                 }
-                Err(why) => Outcome::Rejected(Reason::Control, why),
-            },
+            }
         }
     }
 
-    /// Puts definitions in force. Those that precede the partition's first event hold from the beginning of time.
+    /// Puts definitions in force. What they begin is live from the closing record's log time T0 on, in every partition, whatever came there
+    /// before: an exposure counts from max(its time, M − A), so one whose time is before T0 does not count. A replay of events that
+    /// are older than its definitions appends these A before the first event.
     fn adopt(&mut self, current: &InForce) {
-        let fresh = self.counters.records == self.counters.control;
-        let live_from = if fresh { Timestamp::MIN } else { self.log_time };
+        let live_from = self.log_time;
         // Events may be ahead of log time by F: those accepted before the end must stay counted.
         let ends = self.log_time + Span(self.genesis.future_ms as i64 * 1_000 + 1);
-        if !self.catalogue.learn(&current.definitions) {
-            return;
-        }
         for slot in &mut self.attribution.slots {
             let kept = current.definitions.experiments.get(&slot.experiment.id);
-            if kept.and_then(|experiment| experiment.salt.as_deref()) != Some(slot.salt.as_str()) {
+            if kept.map(salt) != Some(slot.salt.as_str()) {
                 slot.set_status(Status::Stopped, ends);
             }
         }
@@ -437,32 +450,39 @@ impl Partition {
             return Ok(Outcome::Rejected(Reason::Conflict, detail));
         }
         let conversion = self.conversion(&event);
-        if self.attribution.has_room(unit, conversion, self.log_time).is_err() {
-            let detail = format!("{} {} has more events than one unit may have", event.unit_type, event.unit_id);
-            return Ok(Outcome::Rejected(Reason::Rate, detail));
-        }
         // Looked up before anything changes, because a failing disk must leave the state as it was.
-        let target = match &event.body {
+        let correction = match &event.body {
             Body::Retraction(Retraction::Correct { target, target_time, name, value }) => {
+                let key = id_key(target.0, unit);
                 let core = Digest::of_correction(*target_time, name, *value);
-                let found = self.dedupe.find(id_key(target.0, unit))?;
-                Some((
-                    found,
-                    Retracted { key: id_key(target.0, unit), core, until: *target_time + late(&self.genesis) },
-                ))
+                let retracted = Retracted { key, core, until: *target_time + late(&self.genesis), met: false };
+                Some(Correction { target: self.dedupe.find(key)?, retracted })
             }
             _ => None,
         };
+        let need = match (&event.body, &correction) {
+            (Body::Exposure { .. }, _) => Need::Exposure,
+            (Body::Conversion { .. }, _) => Need::Conversion(conversion.expect("made from this event")),
+            (_, Some(correction)) => correction.need(),
+            _ => Need::Nothing,
+        };
+        if self.attribution.has_room(unit, need, self.log_time).is_err() {
+            let detail = format!("{} {} has more events than one unit may have", event.unit_type, event.unit_id);
+            return Ok(Outcome::Rejected(Reason::Rate, detail));
+        }
         let filters = conversion.map_or(0, |conversion| conversion.filters);
         self.dedupe.insert(Entry { key, value: Remembered { digest, filters } });
         effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event: &event });
-        self.count(&event, unit, key, digest, seen, conversion, target, effects);
+        self.count(&event, unit, key, digest, seen, conversion, correction, effects);
         Ok(Outcome::Accepted)
     }
 
     /// The rules that need no definitions: place and time.
     fn admit(&mut self, event: &Event<'_>, unit: u128) -> Result<(), (Reason, String)> {
         let now = self.log_time;
+        if self.attribution.is_erased(unit) {
+            return Err((Reason::Erased, "the unit was erased".to_owned()));
+        }
         let owner = partitioner::partition_of(event.unit_id.as_bytes(), self.genesis.partitions);
         if owner != self.id {
             let detail = format!(
@@ -471,24 +491,22 @@ impl Partition {
             );
             return Err((Reason::Misrouted, detail));
         }
-        if self.attribution.is_erased(unit) {
-            return Err((Reason::Erased, "the unit was erased".to_owned()));
-        }
         let (future, late) = (Span(self.genesis.future_ms as i64 * 1_000), late(&self.genesis));
-        if event.time > now + future {
-            let detail = format!(
-                "event_time is more than {} s ahead of log time; check the sender's clock",
-                future.0 / 1_000_000
-            );
-            return Err((Reason::Future, detail));
-        }
-        let mut oldest = event.time;
-        if let Body::Retraction(Retraction::Correct { target_time, .. }) = &event.body {
-            oldest = oldest.min(*target_time);
-        }
-        if now > oldest + late {
-            let detail = format!("event_time is more than {} s behind log time", late.0 / 1_000_000);
-            return Err((Reason::Late, detail));
+        // A correction waits for its target until that could only be late, so one for the far future would wait for ever.
+        let target = match &event.body {
+            Body::Retraction(Retraction::Correct { target_time, .. }) => *target_time,
+            _ => event.time,
+        };
+        for (field, time) in [("event_time", event.time), ("target_event_time", target)] {
+            if time > now + future {
+                let seconds = future.0 / 1_000_000;
+                let detail = format!("{field} is more than {seconds} s ahead of log time; check the sender's clock");
+                return Err((Reason::Future, detail));
+            }
+            if now > time + late {
+                let detail = format!("{field} is more than {} s behind log time", late.0 / 1_000_000);
+                return Err((Reason::Late, detail));
+            }
         }
         Ok(())
     }
@@ -526,7 +544,15 @@ impl Partition {
             None
         };
         let assigned = by_hash.map(|at| at as u8);
-        Ok(Some(Seen { slot, variant: index, assigned, event }))
+        // Judged by the slots of the version that the event names: a ramp that grew since lets in more.
+        let share = definition.layer.as_ref().and_then(|share| Some((&share.layer, share.slots.as_deref()?)));
+        let astray = audited
+            && share.is_some_and(|(id, slots)| {
+                let salt = judging.and_then(|all| all.layers.get(id)?.salt.as_deref()).unwrap_or(id);
+                !assignment::in_slots(salt, slots, &event.unit_type, &event.unit_id)
+            });
+        let misbucketed = astray || assigned.is_some_and(|assigned| assigned != index);
+        Ok(Some(Seen { slot, variant: index, assigned, misbucketed, event }))
     }
 
     fn conversion(&self, event: &Event<'_>) -> Option<Conversion> {
@@ -550,7 +576,7 @@ impl Partition {
         digest: Digest,
         seen: Option<Seen<'_>>,
         conversion: Option<Conversion>,
-        target: Option<(Option<Remembered>, Retracted)>,
+        correction: Option<Correction>,
         effects: &mut dyn Effects,
     ) {
         let kind = match &event.body {
@@ -563,7 +589,7 @@ impl Partition {
         match &event.body {
             Body::Exposure { .. } => {
                 let seen = seen.expect("the names of every exposure were resolved");
-                if seen.assigned.is_some_and(|assigned| assigned != seen.variant) {
+                if seen.misbucketed {
                     let sdk = event.sdk.as_deref().unwrap_or("unknown");
                     self.attribution.slots[usize::from(seen.slot)].misbucketed(seen.variant, sdk);
                 }
@@ -576,24 +602,25 @@ impl Partition {
                 if let Some(named) = experiment {
                     self.counters.contradictions += u64::from(self.attribution.contradicts(unit, named));
                 }
-                match self.attribution.convert(unit, key, digest.core, conversion, wanted, self.log_time) {
-                    Converted::Attributed { void } => {
-                        self.counters.attributed += 1;
-                        self.counters.void_retractions += u64::from(void);
-                    }
-                    Converted::Unattributed { void } => self.counters.void_retractions += u64::from(void),
-                    Converted::Retracted => self.counters.retracted += 1,
-                    Converted::Excluded => self.counters.of_excluded += 1,
+                let Converted { fate, met } =
+                    self.attribution.convert(unit, key, digest.core, conversion, wanted, self.log_time);
+                self.counters.void_retractions += met.void;
+                self.counters.unmet_retractions -= met.void + u64::from(met.retracted);
+                match fate {
+                    Fate::Attributed => self.counters.attributed += 1,
+                    Fate::Unattributed => {}
+                    Fate::Retracted => self.counters.retracted += 1,
+                    Fate::Excluded => self.counters.of_excluded += 1,
                 }
             }
             Body::Retraction(Retraction::Correct { name, value, target_time, .. }) => {
-                let (found, retracted) = target.expect("looked up for every correction");
-                if found.is_some_and(|found| found.digest.core != retracted.core) {
+                let correction = correction.expect("looked up for every correction");
+                if correction.is_void() {
                     self.counters.void_retractions += 1;
                     return;
                 }
                 let known = self.catalogue.name(name);
-                let target = match found {
+                let target = match correction.target {
                     None => Target::Unknown,
                     Some(found) if found.filters & WANTED == 0 => Target::Counted(None),
                     Some(found) => Target::Counted(known.map(|name| Conversion {
@@ -603,12 +630,13 @@ impl Partition {
                         filters: found.filters,
                     })),
                 };
-                match self.attribution.retract(unit, retracted, target, self.log_time) {
+                match self.attribution.retract(unit, correction.retracted, target, self.log_time) {
                     RetractionOutcome::Removed { attributed } => {
                         self.counters.retracted += 1;
                         self.counters.attributed -= u64::from(attributed);
                     }
-                    RetractionOutcome::Waits | RetractionOutcome::Nothing => {}
+                    RetractionOutcome::Waits => self.counters.unmet_retractions += 1,
+                    RetractionOutcome::Nothing => {}
                 }
             }
             Body::Retraction(Retraction::Bot) => self.attribution.exclude(unit, BOT),
@@ -616,6 +644,27 @@ impl Partition {
                 self.attribution.exclude(unit, ERASED);
                 effects.erase(&event.unit_type, &event.unit_id);
             }
+        }
+    }
+}
+
+/// A correction, and what is remembered of its target.
+struct Correction {
+    target: Option<Remembered>,
+    retracted: Retracted,
+}
+
+impl Correction {
+    /// Whether the target came and said something else.
+    fn is_void(&self) -> bool {
+        self.target.is_some_and(|target| target.digest.core != self.retracted.core)
+    }
+
+    fn need(&self) -> Need {
+        match self.target {
+            _ if self.is_void() => Need::Nothing,
+            None => Need::Waiting,
+            Some(_) => Need::Removing,
         }
     }
 }

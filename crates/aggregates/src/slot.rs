@@ -59,7 +59,10 @@ pub struct Tallies {
     pub exposures: u64,
     /// Exposures from before the experiment was live, or after it ended.
     pub outside: u64,
-    /// Exposures whose variant is not the hash's, by the variant shown and the library that chose it.
+    /// Units, one for each metric, whose total is beyond what a unit may contribute and is clamped to it.
+    pub clamped: i64,
+    /// Exposures that the hash would not give, by the variant shown and the library that chose it: another variant, or a unit outside of
+    /// the experiment's slots.
     pub misbucketed: BTreeMap<(u8, String), u64>,
 }
 
@@ -74,23 +77,41 @@ pub(crate) struct Catalogue {
 pub(crate) const WANTED: u32 = 1 << 31;
 /// Filters are bits of a `u32` beside [`WANTED`]; definitions with more are refused.
 pub(crate) const FILTERS_MAX: usize = 31;
+/// Names are numbered in 16 bits, of which the last number stands for all that nobody wants.
+const NAMES_MAX: usize = u16::MAX as usize;
+/// Rolling results go back seven days; those hours, and the one that is cut in two, stay hours.
+const COHORT_MAX: Span = Span(8 * Span::DAY.0);
 /// Libraries that are named in an audit; further ones are counted as `other`.
 const SDKS_MAX: usize = 64;
 
 impl Catalogue {
-    /// Learns what the metrics of these definitions want. `false` when there are too many filters.
-    pub fn learn(&mut self, definitions: &Definitions) -> bool {
+    /// What the metrics of these definitions want beyond what is known. `Err` when there is no room: nothing is ever forgotten here, because
+    /// conversions remember by these numbers what they were wanted for.
+    pub fn with(&self, definitions: &Definitions) -> Result<Catalogue, String> {
+        let mut all = self.clone();
         for metric in definitions.metrics.values() {
             for (event, _) in parts(&metric.kind) {
-                if !self.names.contains(&event.name) {
-                    self.names.push(event.name.clone());
+                if !all.names.contains(&event.name) {
+                    all.names.push(event.name.clone());
                 }
-                if !event.filter.is_empty() && !self.filters.contains(&event.filter) {
-                    self.filters.push(event.filter.clone());
+                if !event.filter.is_empty() && !all.filters.contains(&event.filter) {
+                    all.filters.push(event.filter.clone());
                 }
             }
         }
-        self.filters.len() <= FILTERS_MAX && self.names.len() <= usize::from(u16::MAX)
+        let (filters, names) = (all.filters.len(), all.names.len());
+        if filters > FILTERS_MAX {
+            return Err(format!(
+                "with it the log would have wanted {filters} different 'where' filters; at most {FILTERS_MAX} are possible in the life of a log, \
+                 so give the events that are told apart names of their own"
+            ));
+        }
+        if names > NAMES_MAX {
+            return Err(format!(
+                "with it the log would have wanted {names} different event names; at most {NAMES_MAX} are possible in the life of a log"
+            ));
+        }
+        Ok(all)
     }
 
     /// Index of a name that some metric wants.
@@ -232,7 +253,9 @@ impl Slot {
         for metric in &self.metrics {
             if let Some(Covariate::Attribute(name)) = &metric.metric.covariate {
                 let column = usize::from(metric.column) + parts(&metric.metric.kind).len();
-                cells[column] = match attribute(event, name) {
+                // Units that entered before the metric was added have no room for it.
+                let Some(cell) = cells.get_mut(column) else { continue };
+                *cell = match attribute(event, name) {
                     Some(Attribute::Number(number)) => micro(*number),
                     Some(Attribute::Bool(true)) => Value::ONE.0,
                     _ => 0,
@@ -291,7 +314,30 @@ impl Slot {
         Some(Contribution { y, x })
     }
 
-    /// Counts an exposure whose variant is not the hash's.
+    /// Whether a unit's contribution to a metric is less than its total because of [`Value::MAX`], not of the metric's own bounds.
+    pub fn is_clamped(&self, metric: usize, cells: &[i64]) -> bool {
+        let SlotMetric { metric, column, .. } = &self.metrics[metric];
+        let Some(&total) = cells.get(usize::from(*column)) else { return false };
+        let high = total > Value::MAX.0 && metric.cap.is_none();
+        let low = total < -Value::MAX.0 && metric.floor.is_none();
+        let below = matches!(metric.kind, MetricKind::Ratio { .. })
+            && cells.get(usize::from(*column) + 1).is_some_and(|total| total.abs() > Value::MAX.0);
+        high || low || below
+    }
+
+    /// How long the values of its units can change after it ended: until then windows close and hours mature.
+    pub fn runs_out(&self) -> Span {
+        self.metrics.iter().filter_map(|metric| horizon(&metric.metric)).max().unwrap_or_default()
+    }
+
+    /// Joins hours into days once nothing asks for them any more: they have been mature for 48 h, and lie behind the longest cohort.
+    pub fn make_days(&mut self, now: Timestamp, late: Span) {
+        let needed = Span(self.runs_out().0.saturating_add(late.0).saturating_add(2 * Span::DAY.0));
+        let oldest = (now - needed.max(COHORT_MAX)).hour();
+        self.totals.make_days(oldest.div_euclid(24) * 24);
+    }
+
+    /// Counts an exposure that the hash would not give.
     pub fn misbucketed(&mut self, variant: u8, sdk: &str) {
         let audit = &mut self.tallies.misbucketed;
         let known = audit.contains_key(&(variant, sdk.to_owned())) || audit.len() < SDKS_MAX;

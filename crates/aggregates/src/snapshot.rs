@@ -9,7 +9,7 @@ use crate::slot::{Catalogue, Slot, Tallies};
 use crate::units::Units;
 use crate::versions::{Versions, parse};
 use crate::windows::Windows;
-use assay_experiment::{Definitions, Span, Status, Timestamp, canonical, control, wire};
+use assay_experiment::{Definitions, Span, Status, Timestamp, canonical, control};
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -157,12 +157,12 @@ impl Partition {
             keyframe_hour,
             published_config,
             published_tallies,
+            schemas: versions.schemas(),
             versions,
             catalogue,
             attribution: Attribution { units, slots, slack: Span(genesis.first_exposure_slack_ms as i64 * 1_000) },
             dedupe,
             counters,
-            schemas: wire::Schemas::built_in(),
             genesis,
         })
     }

@@ -1,6 +1,8 @@
 //! The sums of one experiment: per variant and hour of first exposure, over all units and per segment value.
 //!
-//! A unit lives in one hour for ever, so cumulative results, cohorts and matured metrics are sums of hours (design, §3 "Add").
+//! A unit lives in one hour for ever, so cumulative results, cohorts and matured metrics are sums of hours. Old hours are joined into days,
+//! named by their first hour: what is asked of them is only ever a sum over all. Otherwise the state, and every keyframe, would grow by
+//! a block per variant and hour for ever.
 
 use crate::bytes::{Bytes, Reader, Torn};
 use crate::cell::{Cell, Contribution};
@@ -29,7 +31,7 @@ pub struct Place {
 pub struct Block {
     /// Index of the variant.
     pub variant: u8,
-    /// Hours since the epoch.
+    /// Hours since the epoch; a day is named by its first hour.
     pub hour: i64,
     /// Units per row.
     pub units: Vec<i64>,
@@ -47,6 +49,8 @@ pub(crate) struct Totals {
     index: HashMap<(u8, i64), u32>,
     blocks: Vec<Tracked>,
     dirty: Vec<u32>,
+    /// Hours below this are in the block of their day's first hour.
+    days_below: i64,
     /// Wrapping sum of the blocks' hashes as of the last look.
     hash: u128,
 }
@@ -91,7 +95,16 @@ impl Totals {
             start
         });
         let starts = starts.collect();
-        Totals { starts, rows, metrics, index: HashMap::new(), blocks: Vec::new(), dirty: Vec::new(), hash: 0 }
+        Totals {
+            starts,
+            rows,
+            metrics,
+            index: HashMap::new(),
+            blocks: Vec::new(),
+            dirty: Vec::new(),
+            days_below: i64::MIN,
+            hash: 0,
+        }
     }
 
     /// Makes room for metrics that were added.
@@ -144,24 +157,56 @@ impl Totals {
         }
     }
 
+    /// Joins the hours below `below`, the first hour of a day, into days. The hours that are gone are published once more, as zero.
+    pub fn make_days(&mut self, below: i64) {
+        if below <= self.days_below {
+            return;
+        }
+        let from = std::mem::replace(&mut self.days_below, below);
+        let old: Vec<usize> = (0..self.blocks.len())
+            .filter(|&at| {
+                let hour = self.blocks[at].block.hour;
+                (from..below).contains(&hour) && day_of(hour) != hour
+            })
+            .collect();
+        for at in old {
+            let block = &mut self.blocks[at].block;
+            let (variant, hour) = (block.variant, block.hour);
+            let units = std::mem::replace(&mut block.units, vec![0; self.rows]);
+            let cells = std::mem::replace(&mut block.cells, vec![Cell::default(); self.rows * self.metrics]);
+            self.touch(at);
+            let day = self.block(variant, day_of(hour));
+            self.touch(day);
+            let day = &mut self.blocks[day].block;
+            day.units.iter_mut().zip(&units).for_each(|(sum, units)| *sum += units);
+            day.cells.iter_mut().zip(&cells).for_each(|(sum, cell)| sum.merge(cell));
+        }
+    }
+
+    /// Forgets blocks that are zero and were published as such.
+    pub fn drop_empty(&mut self) {
+        self.blocks.retain(|tracked| tracked.dirty || !tracked.block.is_zero());
+        let places = self.blocks.iter().enumerate();
+        self.index = places.map(|(at, tracked)| ((tracked.block.variant, tracked.block.hour), at as u32)).collect();
+        let places = self.blocks.iter().enumerate();
+        self.dirty = places.filter(|(_, tracked)| tracked.dirty).map(|(at, _)| at as u32).collect();
+    }
+
+    fn block(&mut self, variant: u8, hour: i64) -> usize {
+        if let Some(&at) = self.index.get(&(variant, hour)) {
+            return at as usize;
+        }
+        let at = self.blocks.len();
+        self.index.insert((variant, hour), at as u32);
+        let (units, cells) = (vec![0; self.rows], vec![Cell::default(); self.rows * self.metrics]);
+        self.blocks.push(Tracked { block: Block { variant, hour, units, cells }, dirty: false, hash: 0 });
+        at
+    }
+
     /// The block of a place, marked as changed, and the rows that the unit counts in.
     fn find(&mut self, place: &Place) -> (usize, [usize; SEGMENTS_MAX + 1]) {
-        let key = (place.variant, place.hour);
-        let at = match self.index.get(&key) {
-            Some(&at) => at as usize,
-            None => {
-                let at = self.blocks.len();
-                self.index.insert(key, at as u32);
-                let block = Block {
-                    variant: place.variant,
-                    hour: place.hour,
-                    units: vec![0; self.rows],
-                    cells: vec![Cell::default(); self.rows * self.metrics],
-                };
-                self.blocks.push(Tracked { block, dirty: false, hash: 0 });
-                at
-            }
-        };
+        let hour = if place.hour < self.days_below { day_of(place.hour) } else { place.hour };
+        let at = self.block(place.variant, hour);
         self.touch(at);
         let mut rows = [0; SEGMENTS_MAX + 1];
         for (attribute, start) in self.starts.iter().enumerate() {
@@ -212,6 +257,7 @@ impl Totals {
     }
 
     pub fn write(&self, out: &mut Bytes) {
+        out.fixed64(self.days_below);
         let blocks = self.blocks();
         out.uint(blocks.len() as u64);
         for block in blocks {
@@ -222,6 +268,7 @@ impl Totals {
 
     /// Restores blocks into totals of the same shape.
     pub fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Torn> {
+        self.days_below = from.fixed64()?;
         for _ in 0..from.count()? {
             let start = from.position();
             let block = Block::read(from)?;
@@ -242,6 +289,11 @@ impl Totals {
         }
         Ok(())
     }
+}
+
+/// First hour of an hour's day.
+fn day_of(hour: i64) -> i64 {
+    hour.div_euclid(24) * 24
 }
 
 #[cfg(test)]

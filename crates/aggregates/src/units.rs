@@ -57,6 +57,8 @@ pub(crate) struct Retracted {
     pub core: u32,
     /// From then on the target could only be late.
     pub until: Timestamp,
+    /// Whether something with the target's id was accepted.
+    pub met: bool,
 }
 
 /// Breaks ties between first exposures while they may still move.
@@ -74,6 +76,7 @@ pub(crate) struct Tie {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Open {
     pub kept: Vec<Kept>,
+    /// Sorted by key and core, each pair once.
     pub retracted: Vec<Retracted>,
     pub ties: Vec<Tie>,
 }
@@ -376,7 +379,41 @@ fn words(hash: u128) -> [u64; 2] {
     [(hash >> 64) as u64, hash as u64]
 }
 
+/// What a conversion finds among the retractions that came before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// One says what the conversion says.
+    pub retracted: bool,
+    /// So many say something else.
+    pub void: u64,
+}
+
 impl Open {
+    /// Remembers a retraction. `false` if it was known.
+    pub fn retract(&mut self, retracted: Retracted) -> bool {
+        let place =
+            self.retracted.binary_search_by_key(&(retracted.key, retracted.core), |known| (known.key, known.core));
+        if let Err(at) = place {
+            self.retracted.insert(at, retracted);
+        }
+        place.is_err()
+    }
+
+    /// A conversion came: which retractions waited for it. Those that expired are not there, whether or not they were dropped.
+    pub fn meet(&mut self, key: u128, core: u32, now: Timestamp) -> Met {
+        let start = self.retracted.partition_point(|known| known.key < key);
+        let mut met = Met::default();
+        for known in self.retracted[start..].iter_mut().take_while(|known| known.key == key) {
+            if known.met || now > known.until {
+                continue;
+            }
+            known.met = true;
+            met.retracted |= known.core == core;
+            met.void += u64::from(known.core != core);
+        }
+        met
+    }
+
     fn memory(&self) -> usize {
         size_of::<Open>()
             + self.kept.capacity() * size_of::<Kept>()
@@ -386,7 +423,6 @@ impl Open {
 
     fn write(mut self, out: &mut Bytes) {
         self.kept.sort_unstable_by_key(|kept| kept.key);
-        self.retracted.sort_unstable_by_key(|retracted| retracted.key);
         self.ties.sort_unstable_by_key(|tie| tie.slot);
         out.uint(self.kept.len() as u64);
         for kept in &self.kept {
@@ -402,6 +438,7 @@ impl Open {
             out.fixed128(retracted.key);
             out.fixed32(retracted.core);
             out.int(retracted.until.0);
+            out.byte(u8::from(retracted.met));
         }
         out.uint(self.ties.len() as u64);
         for tie in &self.ties {
@@ -423,7 +460,7 @@ impl Open {
         }
         for _ in 0..from.count()? {
             let (key, core) = (from.fixed128()?, from.fixed32()?);
-            open.retracted.push(Retracted { key, core, until: Timestamp(from.int()?) });
+            open.retracted.push(Retracted { key, core, until: Timestamp(from.int()?), met: from.byte()? != 0 });
         }
         for _ in 0..from.count()? {
             let start = from.position();

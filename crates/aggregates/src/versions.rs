@@ -5,7 +5,7 @@
 
 use crate::bytes::{Bytes, Reader};
 use crate::snapshot::RestoreError;
-use assay_experiment::{Definitions, canonical, control};
+use assay_experiment::{Definitions, canonical, control, wire};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -67,8 +67,14 @@ impl Versions {
         }
     }
 
-    /// The closing record of a version. `Err` says why it is refused.
-    pub fn close(&mut self, version: u64, count: u32, hash: u128) -> Result<Closed, String> {
+    /// The closing record of a version. `Err` says why it is refused; `fits` may refuse definitions that would come into force.
+    pub fn close(
+        &mut self,
+        version: u64,
+        count: u32,
+        hash: u128,
+        fits: impl FnOnce(&Definitions) -> Result<(), String>,
+    ) -> Result<Closed, String> {
         if self.known.contains(&version) {
             return Ok(Closed::Known);
         }
@@ -82,18 +88,34 @@ impl Versions {
             return Err(format!("version {version} closes with another hash than its parts have"));
         }
         let definitions = Arc::new(parse(&bodies)?);
+        let is_late = self.in_force.as_ref().is_some_and(|current| current.version > version);
+        if !is_late {
+            fits(&definitions)?;
+        }
         self.pending.remove(&version);
         self.known.insert(version);
         self.recent.push_back((version, definitions.clone()));
         if self.recent.len() > RECENT_MAX {
             self.recent.pop_front();
         }
-        if self.in_force.as_ref().is_some_and(|current| current.version > version) {
+        if is_late {
             return Ok(Closed::Known);
         }
         let in_force = InForce { version, definitions, bodies };
         self.in_force = Some(in_force.clone());
         Ok(Closed::InForce(in_force))
+    }
+
+    /// The writers' schemas that count now: the built-in ones, and those of the definitions in force.
+    pub fn schemas(&self) -> wire::Schemas {
+        let mut schemas = wire::Schemas::built_in();
+        let published = self.in_force.iter().flat_map(|current| current.definitions.schemas.values());
+        for schema in published {
+            schemas
+                .register(schema.id, schema.guid, &schema.avro)
+                .expect("reading the definitions registered every schema once, to see whether it can be used");
+        }
+        schemas
     }
 
     pub fn in_force(&self) -> Option<&InForce> {

@@ -1,9 +1,9 @@
 //! From sums to results: one look at one experiment.
 
-use crate::results::{Arm, Cohort, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
+use crate::results::{Arm, Balance, Cohort, CohortArm, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
 use crate::sums::Sums;
 use assay_aggregates::Cell;
-use assay_experiment::{Direction, MetricKind, Role, Timestamp};
+use assay_experiment::{Direction, MetricKind, Role, Span, Timestamp};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Design, Running, Status};
 use assay_statistics::moments::{self, Sums as Exact};
@@ -30,8 +30,19 @@ pub struct Memory {
 pub struct Remembered {
     /// Least p and intersected interval so far.
     pub running: Running,
-    /// When the running p first fell below alpha, and the units of the pair then.
-    pub crossed: Option<(Timestamp, u64)>,
+    /// When the running p first fell below alpha.
+    pub crossed: Option<Crossing>,
+}
+
+/// The look at which a comparison was decided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crossing {
+    /// As of when.
+    pub look: Timestamp,
+    /// Units of the pair then.
+    pub units: u64,
+    /// The lift then; `None` where the control's mean was zero.
+    pub lift: Option<f64>,
 }
 
 impl Default for Memory {
@@ -70,17 +81,19 @@ pub(crate) fn observe(sums: &Sums, at: Timestamp, memory: &mut Memory) {
     let arms = sums.experiment.variants.len();
     memory.comparisons.resize(sums.metrics.len() * arms * sums.rows.len(), Remembered::default());
     let control = control(sums);
-    for (metric, definition) in sums.metrics.iter().enumerate() {
+    for (metric, definition) in sums.metrics.iter().enumerate().filter(|(_, it)| is_supported(&it.kind)) {
         for row in 0..sums.rows.len() {
             let base = sums.cell(control, row, metric);
             let base_arm = arm(base, &definition.kind);
             for variant in (0..arms).filter(|&variant| variant != control) {
                 let cell = sums.cell(variant, row, metric);
-                let look = look(base, &base_arm, cell, &arm(cell, &definition.kind), &definition.kind, &design);
+                let own = arm(cell, &definition.kind);
+                let look = look(base, &base_arm, cell, &own, &definition.kind, &design);
                 let remembered = &mut memory.comparisons[index(sums, metric, variant, row)];
                 remembered.running.look(&look);
                 if remembered.running.p_value < design.alpha().value() && remembered.crossed.is_none() {
-                    remembered.crossed = Some((at, look.units as u64));
+                    let lift = base_arm.zip(own).and_then(|(c, t)| lift::delta(&c, &t)).map(|(lift, _)| lift);
+                    remembered.crossed = Some(Crossing { look: at, units: look.units as u64, lift });
                 }
             }
         }
@@ -88,52 +101,81 @@ pub(crate) fn observe(sums: &Sums, at: Timestamp, memory: &mut Memory) {
 }
 
 /// Results of an experiment, with the running values of `memory`; without, they are provisional.
-pub(crate) fn infer(sums: &Sums, at: Timestamp, memory: Option<&Memory>) -> ExperimentResult {
+pub(crate) fn infer(
+    sums: &Sums,
+    at: Timestamp,
+    late: Span,
+    in_force: bool,
+    memory: Option<&Memory>,
+) -> ExperimentResult {
     let experiment = &sums.experiment;
-    let design = design(sums);
-    let srm = split(sums, memory);
-    let mut metrics = Vec::new();
-    let mut segments: Vec<SegmentResult> = sums
-        .rows
-        .iter()
-        .enumerate()
-        .skip(1)
-        .map(|(row, what)| {
-            let (attribute, value) = what.segment.clone().unwrap_or_default();
-            let units = (0..experiment.variants.len()).map(|variant| sums.units(variant, row)).collect();
-            SegmentResult { attribute, value, units, metrics: Vec::new() }
-        })
-        .collect();
-    for row in 0..sums.rows.len() {
-        for metric in 0..sums.metrics.len() {
-            let result = result(sums, metric, row, &design, srm.alarm, at, memory);
-            if row == 0 { metrics.push(result) } else { segments[row - 1].metrics.push(result) }
-        }
-    }
+    let look = LookAt { sums, at, late, design: design(sums), srm: split(sums, memory), memory };
+    let metrics_of = |row: usize| (0..sums.metrics.len()).map(|metric| look.metric(metric, row)).collect();
+    let arms = experiment.variants.len();
+    let units: Vec<i64> = (0..arms).map(|variant| sums.units(variant, 0)).collect();
+    let segment = |(row, what): (usize, &crate::sums::Row)| {
+        let (attribute, value) = what.segment.clone().unwrap_or_default();
+        let units = (0..arms).map(|variant| sums.units(variant, row)).collect();
+        SegmentResult { attribute, value, units, metrics: metrics_of(row) }
+    };
+    let started = sums.first_hour().map(|hour| Timestamp(hour * Span::HOUR.0));
     ExperimentResult {
         id: experiment.id.clone(),
         title: experiment.title.clone(),
         owner: experiment.owner.clone(),
         unit: experiment.unit.clone(),
         status: experiment.status,
-        salt: experiment.salt.clone().unwrap_or_default(),
+        salt: experiment.salt.clone().unwrap_or_else(|| experiment.id.clone()),
+        in_force,
         variants: experiment
             .variants
             .iter()
             .map(|variant| (variant.name.clone(), variant.control, variant.weight as f64 / 1e6))
             .collect(),
-        units: (0..experiment.variants.len()).map(|variant| sums.units(variant, 0)).collect(),
+        started,
+        units_per_day: started.and_then(|started| rate(units.iter().sum(), at.0 - started.0)),
+        units,
         crossed: sums.tallies.crossed,
         exposures: sums.tallies.exposures,
+        outside: sums.tallies.outside,
         misbucketed: sums.tallies.misbucketed.clone(),
         planned_units: experiment.analysis.planned_units,
-        alpha: design.alpha().value(),
+        alpha: look.design.alpha().value(),
         method: experiment.analysis.method,
         looks: memory.map_or(0, |memory| memory.looks),
-        srm,
-        metrics,
-        segments,
+        balance: balance(sums),
+        metrics: metrics_of(0),
+        segments: sums.rows.iter().enumerate().skip(1).map(segment).collect(),
+        srm: look.srm,
     }
+}
+
+/// Units a day over a time of at least an hour.
+fn rate(units: i64, micros: i64) -> Option<f64> {
+    (micros >= Span::HOUR.0).then(|| units as f64 * Span::DAY.0 as f64 / micros as f64)
+}
+
+/// Per segment attribute, the largest difference between a treatment's share of units with some value and the control's, in standard
+/// deviations of such a share.
+fn balance(sums: &Sums) -> Vec<Balance> {
+    let (control, arms) = (control(sums), sums.experiment.variants.len());
+    let share = |variant: usize, row: usize| sums.units(variant, row) as f64 / sums.units(variant, 0) as f64;
+    let difference = |variant: usize, row: usize| {
+        let (c, t) = (share(control, row), share(variant, row));
+        let spread = ((c * (1.0 - c) + t * (1.0 - t)) / 2.0).sqrt();
+        if spread > 0.0 { (t - c).abs() / spread } else { 0.0 }
+    };
+    let mut found: Vec<Balance> = Vec::new();
+    for (row, what) in sums.rows.iter().enumerate() {
+        let Some((attribute, _)) = &what.segment else { continue };
+        let pairs = (0..arms).filter(|&it| it != control && sums.units(it, 0) > 0 && sums.units(control, 0) > 0);
+        let largest = pairs.map(|variant| difference(variant, row)).fold(0.0, f64::max);
+        match found.last_mut().filter(|last| last.attribute == *attribute) {
+            Some(last) => last.std_difference = last.std_difference.max(largest),
+            None => found.push(Balance { attribute: attribute.clone(), std_difference: largest }),
+        }
+    }
+    found
 }
 
 fn split_counts(sums: &Sums) -> (Vec<f64>, Vec<f64>) {
@@ -157,36 +199,64 @@ fn split(sums: &Sums, memory: Option<&Memory>) -> Srm {
         p_value,
         p_value_running,
         p_value_fixed,
+        threshold: srm::ALARM,
         alarm: p_value_running <= srm::ALARM,
         counts: sums.tallies.entered.clone(),
     }
 }
 
-fn result(
-    sums: &Sums,
-    metric: usize,
-    row: usize,
-    design: &Design,
-    srm_alarm: bool,
+/// What all numbers of one look at one phase depend on.
+struct LookAt<'a> {
+    sums: &'a Sums,
     at: Timestamp,
-    memory: Option<&Memory>,
-) -> MetricResult {
-    let (experiment, definition) = (&sums.experiment, &sums.metrics[metric]);
-    let used = experiment.metrics.iter().find(|used| used.metric == definition.id);
-    let control = control(sums);
-    let base = sums.cell(control, row, metric);
-    let base_arm = arm(base, &definition.kind);
-    let mut arms = Vec::new();
-    for (index, variant) in experiment.variants.iter().enumerate() {
-        let cell = sums.cell(index, row, metric);
+    late: Span,
+    design: Design,
+    srm: Srm,
+    memory: Option<&'a Memory>,
+}
+
+impl LookAt<'_> {
+    fn metric(&self, metric: usize, row: usize) -> MetricResult {
+        let (sums, definition) = (self.sums, &self.sums.metrics[metric]);
+        let used = sums.experiment.metrics.iter().find(|used| used.metric == definition.id);
+        let role = used.map_or(Role::Secondary, |used| used.role);
+        let mut arms: Vec<Arm> =
+            (0..sums.experiment.variants.len()).map(|variant| self.arm(metric, variant, row)).collect();
+        // One family of decisions: the treatments of the primary metric over all units. Everything else explains.
+        if row == 0 && role == Role::Primary && self.memory.is_some() {
+            adjust(&mut arms);
+        }
+        MetricResult {
+            id: definition.id.clone(),
+            name: definition.name.clone(),
+            kind: definition.kind.clone(),
+            role,
+            direction: definition.direction,
+            maturity: definition.maturity,
+            window: definition.window,
+            cap: definition.cap,
+            minimum_effect: used.and_then(|used| used.minimum_effect),
+            margin: used.and_then(|used| used.margin),
+            inside: sums.inside(metric, self.at, self.late).filter(|_| row == 0),
+            cohorts: if row == 0 { cohorts(sums, metric, self.at) } else { Vec::new() },
+            arms,
+        }
+    }
+
+    fn arm(&self, metric: usize, index: usize, row: usize) -> Arm {
+        let (sums, definition) = (self.sums, &self.sums.metrics[metric]);
+        let (control, variant) = (control(sums), &sums.experiment.variants[index]);
+        let (base, cell) = (sums.cell(control, row, metric), sums.cell(index, row, metric));
         let own = arm(cell, &definition.kind);
         let comparison = (index != control).then(|| {
-            let mut comparison = compare(base, &base_arm, cell, &own, definition.direction, &definition.kind, design);
-            comparison.remembered = memory.and_then(|memory| memory.recall(sums, metric, index, row));
-            comparison.srm_blocked = srm_alarm && comparison.always_valid.status == Status::Ok;
+            let base_arm = arm(base, &definition.kind);
+            let mut comparison =
+                compare(base, &base_arm, cell, &own, definition.direction, &definition.kind, &self.design);
+            comparison.remembered = self.memory.and_then(|memory| memory.recall(sums, metric, index, row));
+            comparison.srm_blocked = self.srm.alarm && comparison.always_valid.status == Status::Ok;
             comparison
         });
-        arms.push(Arm {
+        Arm {
             variant: variant.name.clone(),
             control: variant.control,
             units: cell.units,
@@ -195,36 +265,27 @@ fn result(
             mean: own.map(|arm| arm.mean),
             variance: own.filter(|arm| arm.n >= 2.0).map(|arm| arm.variance()),
             comparison,
-        });
-    }
-    adjust(&mut arms);
-    MetricResult {
-        id: definition.id.clone(),
-        name: definition.name.clone(),
-        kind: definition.kind.clone(),
-        role: used.map_or(Role::Secondary, |used| used.role),
-        direction: definition.direction,
-        maturity: definition.maturity,
-        window: definition.window,
-        cap: definition.cap,
-        minimum_effect: used.and_then(|used| used.minimum_effect),
-        margin: used.and_then(|used| used.margin),
-        cohorts: if row == 0 { cohorts(sums, metric, at) } else { Vec::new() },
-        arms,
+        }
     }
 }
 
-/// Units first exposed in the last 24 hours and 7 days, whole UTC hours.
+/// Units by hour of first exposure, because that is what the sums hold: exact for whole hours, and each says which hours it covers.
+///
+/// `1h` is the last whole hour of the clock; the others end with the look, so their first hour is whole and their last one may be under way.
 fn cohorts(sums: &Sums, metric: usize, at: Timestamp) -> Vec<Cohort> {
-    let hour = at.hour();
-    [("24h", 24), ("7d", 168)]
+    // A look at an exact hour has nothing of the hour that begins there.
+    let (whole, running) = (at.hour(), Timestamp(at.0 - 1).hour() + 1);
+    [("1h", whole - 1, whole), ("24h", running - 24, running), ("7d", running - 168, running)]
         .into_iter()
-        .map(|(name, hours)| Cohort {
+        .map(|(name, from, to)| Cohort {
             name,
+            from: Timestamp(from * Span::HOUR.0),
+            to: Timestamp(to * Span::HOUR.0).min(at),
             arms: (0..sums.experiment.variants.len())
                 .map(|variant| {
-                    let cell = sums.cohort(variant, metric, hour - hours + 1, hour + 1);
-                    (cell.units, cell.y as f64 / SCALE)
+                    let cell = sums.cohort(variant, metric, from, to);
+                    let mean = arm(&cell, &sums.metrics[metric].kind).map(|arm| arm.mean);
+                    CohortArm { units: cell.units, sum: cell.y as f64 / SCALE, mean }
                 })
                 .collect(),
         })
@@ -239,7 +300,7 @@ fn adjust(arms: &mut [Arm]) {
     let p_values: Vec<f64> = arms.iter().filter_map(running).collect();
     let adjusted = multiplicity::holm(&p_values);
     for (comparison, adjusted) in arms.iter_mut().filter_map(|arm| arm.comparison.as_mut()).zip(adjusted) {
-        comparison.p_value_adjusted = adjusted;
+        comparison.p_value_adjusted = Some(adjusted);
     }
 }
 
@@ -247,8 +308,14 @@ fn exact(cell: &Cell) -> Exact {
     Exact { n: cell.units, nonzero: cell.nonzero, y: cell.y, yy: cell.yy, x: cell.x, xx: cell.xx, xy: cell.xy }
 }
 
+/// Whether anything can be inferred from moments. A quantile cannot: its sums would give the mean under another name.
+pub(crate) fn is_supported(kind: &MetricKind) -> bool {
+    !matches!(kind, MetricKind::Quantile { .. })
+}
+
 fn arm(cell: &Cell, kind: &MetricKind) -> Option<moments::Arm> {
     match kind {
+        MetricKind::Quantile { .. } => None,
         MetricKind::Ratio { .. } => exact(cell).ratio_arm(SCALE),
         _ => (cell.units > 0).then(|| exact(cell).arm(SCALE)),
     }
@@ -269,14 +336,18 @@ fn look(
 
 const NOTHING: moments::Arm = moments::Arm { n: 0.0, mean: 0.0, m2: 0.0 };
 
-/// The pooled share of units with an event, for metrics whose asymptotics wait for events.
+/// The pooled share q of units with an event, for metrics whose asymptotics wait for events (statistics, §1.3).
+///
+/// The rule asks for min(n) min(q, 1 - q) >= 10 of conversions and zero-inflated values. For conversions the rarer of yes and no counts.
+/// Sums and counts are zero-inflated only while zeros prevail: where most units have a value it is the values that spread, not the few
+/// zeros, and where all have one (q = 1) the rule taken literally would wait for ever. So their q counts up to one half, and above that
+/// only the number of units decides. Ratios have no such share.
 fn share(control: &Cell, treatment: &Cell, kind: &MetricKind) -> Option<f64> {
     let units = (control.units + treatment.units) as f64;
     let share = (control.nonzero + treatment.nonzero) as f64 / units.max(1.0);
     match kind {
         MetricKind::Conversion(_) | MetricKind::Retention { .. } => Some(share),
         MetricKind::Ratio { .. } => None,
-        // Only rare events make the asymptotics slow, not their being common.
         _ => Some(share.min(0.5)),
     }
 }
@@ -314,7 +385,8 @@ fn compare(
         ),
         always_valid: look,
         remembered: None,
-        p_value_adjusted: 1.0,
+        p_value_adjusted: None,
         srm_blocked: false,
+        unsupported: !is_supported(kind),
     }
 }

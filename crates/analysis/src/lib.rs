@@ -6,7 +6,9 @@
 
 mod fold;
 mod infer;
+mod json;
 mod part;
+mod records;
 mod results;
 mod service;
 mod snapshot;
@@ -14,11 +16,11 @@ mod sums;
 mod table;
 
 pub use fold::Analysis;
-pub use infer::{Memory, Remembered};
+pub use infer::{Crossing, Memory, Remembered};
+pub use json::{kind_name, role_name, status_name};
 pub use part::Freeze;
 pub use results::{
-    Arm, Cohort, Comparison, ExperimentResult, MetricResult, Results, SegmentResult, Srm, kind_name, role_name,
-    status_name,
+    Arm, Balance, Cohort, CohortArm, Comparison, ExperimentResult, Freshness, MetricResult, Results, SegmentResult, Srm,
 };
 pub use service::{Service, ServiceError, View};
 pub use snapshot::SnapshotError;

@@ -1,6 +1,7 @@
 //! What is known of one partition: the newest sums it published, and the looks that wait for the other partitions.
 
 use assay_aggregates::{Block, Counters, Look, Tallies};
+use assay_experiment::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A phase of an experiment: id and salt.
@@ -37,6 +38,18 @@ pub enum Freeze {
         /// The partition.
         partition: u32,
     },
+    /// The definitions in the record are no definitions for this build, or not those that another record has for the version.
+    #[error(
+        "partition {partition} published version {version} of the definitions, which cannot be used: {problem}; its results are frozen, use the build that wrote it"
+    )]
+    Definitions {
+        /// The partition.
+        partition: u32,
+        /// The version.
+        version: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// How many hashes of past looks are remembered, to tell a repeat from a contradiction.
@@ -52,12 +65,26 @@ pub(crate) struct Part {
     /// Last look that is in the sums.
     pub applied: Option<i64>,
     /// Read, but not all partitions have closed them.
-    pub waiting: VecDeque<Look>,
+    pub waiting: VecDeque<Pending>,
+    /// Closed by all partitions, but not in the sums, because the partitions had different versions of the definitions there.
+    pub staged: Option<Pending>,
     hashes: BTreeMap<i64, u128>,
+    /// Log and semantics that every record must have.
+    identity: Option<(String, u32)>,
+    /// Whether the partition's first look was read: nothing precedes its sums.
+    pub from_start: bool,
     /// The last record applied, without its blocks.
     pub head: Option<Head>,
     pub experiments: BTreeMap<Phase, PartExperiment>,
     pub frozen: Option<Freeze>,
+}
+
+/// A look that was read and is not in the sums yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub look: Look,
+    /// Where reading would have to go on to get it again.
+    pub from: u64,
 }
 
 /// Where a partition's sums come from.
@@ -67,7 +94,7 @@ pub(crate) struct Head {
     pub semantics: u32,
     pub start_offset: u64,
     pub next_offset: u64,
-    pub log_time: assay_experiment::Timestamp,
+    pub log_time: Timestamp,
     pub config: u64,
     pub counters: Counters,
     pub hash: u128,
@@ -84,36 +111,50 @@ pub(crate) struct PartExperiment {
 }
 
 impl Part {
-    /// Takes a record as it was read. Repeats change nothing.
-    pub fn take(&mut self, look: Look) -> Result<(), Freeze> {
+    /// Whether a record is new: repeats are not, nor is what precedes the first full look. A contradiction freezes the partition.
+    pub fn admits(&mut self, look: &Look) -> Result<bool, Freeze> {
         if let Some(frozen) = &self.frozen {
             return Err(frozen.clone());
         }
-        let outcome = self.check(&look);
-        match outcome {
-            Ok(true) => {
-                self.read = Some(look.last);
-                self.hashes.insert(look.last, look.hash);
-                if self.hashes.len() > HASHES_MAX {
-                    self.hashes.pop_first();
-                }
-                self.waiting.push_back(look);
-                Ok(())
-            }
-            Ok(false) => Ok(()),
-            Err(freeze) => {
-                self.frozen = Some(freeze.clone());
-                Err(freeze)
-            }
+        self.check(look).inspect_err(|freeze| self.frozen = Some(freeze.clone()))
+    }
+
+    /// Keeps a record that was admitted.
+    pub fn push(&mut self, look: Look, from: u64) {
+        if self.read.is_none() {
+            self.from_start = look.previous.is_none();
+            self.identity = Some((look.log.clone(), look.semantics));
+        }
+        self.read = Some(look.last);
+        self.remember(look.last, look.hash);
+        self.waiting.push_back(Pending { look, from });
+    }
+
+    /// Goes on after a snapshot: what it had applied is all that is known.
+    pub fn resume(&mut self, applied: i64, head: Head) {
+        (self.read, self.applied) = (Some(applied), Some(applied));
+        self.identity = Some((head.log.clone(), head.semantics));
+        self.remember(applied, head.hash);
+        self.head = Some(head);
+    }
+
+    fn remember(&mut self, look: i64, hash: u128) {
+        self.hashes.insert(look, hash);
+        if self.hashes.len() > HASHES_MAX {
+            self.hashes.pop_first();
         }
     }
 
     fn check(&self, look: &Look) -> Result<bool, Freeze> {
         let partition = look.partition;
-        if self.head.as_ref().is_some_and(|head| head.log != look.log || head.semantics != look.semantics) {
+        if self.identity.as_ref().is_some_and(|known| (known.0.as_str(), known.1) != (&look.log, look.semantics)) {
             return Err(Freeze::OtherLog { partition });
         }
-        if self.read.is_some_and(|read| look.last <= read) {
+        let Some(read) = self.read else {
+            // Where the start of the aggregates is gone, the first full look is the start.
+            return Ok(look.keyframe || look.previous.is_none());
+        };
+        if look.last <= read {
             return match self.hashes.get(&look.last) {
                 Some(&hash) if hash != look.hash => Err(Freeze::Mismatch { partition, look: look.last }),
                 None if self.hashes.first_key_value().is_some_and(|(&oldest, _)| look.last > oldest) => {
@@ -122,10 +163,68 @@ impl Part {
                 _ => Ok(false),
             };
         }
-        // Where the start of the aggregates is gone, a full look is a start too; the running values begin a new epoch.
-        if look.previous != self.read && !(self.read.is_none() && look.keyframe) {
-            return Err(Freeze::Gap { partition, after: look.previous, expected: self.read });
+        if look.previous != Some(read) {
+            return Err(Freeze::Gap { partition, after: look.previous, expected: Some(read) });
         }
         Ok(true)
+    }
+
+    /// Moves what waits up to a look onto the stage.
+    pub fn stage(&mut self, upto: i64) {
+        while let Some(next) = self.waiting.pop_front_if(|next| next.look.first <= upto) {
+            match &mut self.staged {
+                Some(staged) => staged.cover(next.look),
+                None => self.staged = Some(next),
+            }
+        }
+    }
+
+    /// Log, semantics and version of the definitions of the newest sums up to the stage; `None` before the first look.
+    pub fn version(&self) -> Option<(&str, u32, u64)> {
+        let staged = self.staged.as_ref().map(|it| (it.look.log.as_str(), it.look.semantics, it.look.config));
+        staged.or_else(|| self.head.as_ref().map(|head| (head.log.as_str(), head.semantics, head.config)))
+    }
+
+    /// Version of the definitions of the newest look that was read.
+    pub fn newest_config(&self) -> u64 {
+        let waiting = self.waiting.back().map(|pending| pending.look.config);
+        waiting.or_else(|| Some(self.version()?.2)).unwrap_or(0)
+    }
+
+    /// Where reading would have to go on to get everything that is not in the sums; `None` where everything is.
+    pub fn from(&self) -> Option<u64> {
+        self.staged.as_ref().or(self.waiting.front()).map(|pending| pending.from)
+    }
+
+    /// A copy for a glance ahead, without the memory of past looks.
+    pub fn glance(&self) -> Part {
+        Part {
+            read: self.read,
+            applied: self.applied,
+            waiting: self.waiting.clone(),
+            staged: self.staged.clone(),
+            head: self.head.clone(),
+            experiments: self.experiments.clone(),
+            ..Part::default()
+        }
+    }
+}
+
+impl Pending {
+    /// Puts a newer look over this one. All sums are absolute, so what both have is the newer's.
+    fn cover(&mut self, newer: Look) {
+        let older = std::mem::replace(&mut self.look, newer);
+        let newer = &mut self.look;
+        newer.previous = older.previous;
+        for mut old in older.experiments {
+            match newer.experiments.iter_mut().find(|new| (&new.id, &new.salt) == (&old.id, &old.salt)) {
+                Some(new) => {
+                    let known: BTreeSet<(u8, i64)> = new.blocks.iter().map(|it| (it.variant, it.hour)).collect();
+                    old.blocks.retain(|block| !known.contains(&(block.variant, block.hour)));
+                    new.blocks.append(&mut old.blocks);
+                }
+                None => newer.experiments.push(old),
+            }
+        }
     }
 }

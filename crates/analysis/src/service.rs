@@ -4,11 +4,11 @@
 
 use crate::fold::Analysis;
 use crate::part::Freeze;
-use crate::results::Results;
+use crate::records::{RECORD_BYTES_MAX, records};
+use crate::results::{Freshness, Results};
 use assay_aggregates::{Assembler, LookError};
 use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, Reader};
 use assay_experiment::Span;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ use std::time::Duration;
 pub struct View {
     /// At the last look that every partition has closed.
     pub aligned: Arc<Results>,
-    /// Newer, where a partition lags; nothing acts on it.
+    /// Newer, where the aligned look is late; nothing acts on it.
     pub provisional: Option<Arc<Results>>,
+    /// How far the aligned look is behind.
+    pub freshness: Freshness,
 }
 
 /// What stops the analysis.
@@ -48,6 +50,10 @@ pub struct Service {
     inputs: Vec<Input>,
     batch: Batch,
     told: Vec<u32>,
+    /// Of the look that was evaluated last.
+    aligned: Option<Arc<Results>>,
+    /// Of the look that they are of, while the aligned one is late.
+    provisional: Option<(i64, Arc<Results>)>,
 }
 
 /// One partition's aggregates.
@@ -56,16 +62,14 @@ struct Input {
     assembler: Assembler,
     /// Offset after the last record read.
     next: u64,
-    /// For looks that wait: where reading would have to go on to get them again.
-    starts: VecDeque<u64>,
+    /// One beyond what there was at the start.
+    backlog: u64,
     /// Where the first piece of an incomplete look is.
     open_since: Option<u64>,
 }
 
 /// Bytes read from one partition in one step.
 const BATCH_BYTES: usize = 4 << 20;
-/// Results older than this by log time, while a partition is ahead, get a provisional companion.
-const STALE: Span = Span(5 * Span::SECOND.0);
 
 impl Service {
     /// Starts from a snapshot, or at the start of the aggregates.
@@ -85,27 +89,24 @@ impl Service {
                     .is_ok_and(|bounds| bounds.low.0 <= offset && offset <= bounds.next.0)
             })
         });
-        let (mut analysis, resume) = match restored {
+        let (analysis, resume) = match restored {
             Some((analysis, resume)) => (analysis, resume),
             None => {
                 let low = (0..partitions).map(|at| Ok(log.bounds(aggregates_topic, Partition(at))?.low.0));
                 (Analysis::new(partitions, late), low.collect::<Result<Vec<u64>, LogError>>()?)
             }
         };
-        if analysis.results().is_none() && resume.iter().any(|&offset| offset > 0) {
-            // Named by what is kept, so that two readers of the same log agree.
-            analysis.begin_epoch(1 + resume.iter().sum::<u64>());
-        }
         let input = |(at, &offset): (usize, &u64)| {
             Ok(Input {
                 reader: log.open(aggregates_topic, Partition(at as u32), Offset(offset))?,
                 assembler: Assembler::default(),
                 next: offset,
-                starts: VecDeque::new(),
+                backlog: log.bounds(aggregates_topic, Partition(at as u32))?.next.0,
                 open_since: None,
             })
         };
         let inputs = resume.iter().enumerate().map(input).collect::<Result<Vec<_>, ServiceError>>()?;
+        let aligned = analysis.results().map(Arc::new);
         Ok(Service {
             log,
             results_topic: results_topic.to_owned(),
@@ -114,6 +115,8 @@ impl Service {
             inputs,
             batch: Batch::default(),
             told: Vec::new(),
+            aligned,
+            provisional: None,
         })
     }
 
@@ -127,12 +130,23 @@ impl Service {
             }
         }
         let moved = self.analysis.advance();
-        for partition in 0..self.inputs.len() as u32 {
-            let starts = &mut self.inputs[partition as usize].starts;
-            let applied = starts.len() - self.analysis.waiting(partition);
-            starts.drain(..applied);
+        if moved {
+            self.aligned = self.analysis.results().map(Arc::new);
         }
+        self.look_ahead();
         Ok(moved)
+    }
+
+    /// Provisional results while the aligned look is late, once per newest look: they cost a copy of all sums.
+    fn look_ahead(&mut self) {
+        let newest = self.analysis.newest().filter(|_| self.analysis.freshness().is_some_and(|it| it.is_late()));
+        let Some(newest) = newest else {
+            self.provisional = None;
+            return;
+        };
+        if self.provisional.as_ref().is_none_or(|(look, _)| *look != newest) {
+            self.provisional = self.analysis.provisional().map(|results| (newest, Arc::new(results)));
+        }
     }
 
     fn read(&mut self, partition: u32, timeout: Duration) -> Result<(), ServiceError> {
@@ -149,39 +163,41 @@ impl Service {
             if input.assembler.is_idle() {
                 input.open_since = None;
             }
-            input.next = offset + 1;
-            let Some(look) = look else { continue };
-            let before = self.analysis.waiting(partition);
-            if let Err(freeze) = self.analysis.take(look)
-                && !self.told.contains(&partition)
+            if let Some(look) = look
+                && let Err(freeze) = self.analysis.take_from(look, start)
             {
-                tracing::error!(partition, %freeze, "results of a partition are frozen");
-                self.told.push(partition);
+                if !self.told.contains(&partition) {
+                    tracing::error!(partition, %freeze, "results of a partition are frozen");
+                    self.told.push(partition);
+                }
+                // Nothing of it is read any more, and whoever starts again must find the contradiction again.
+                input.next = start;
+                return Ok(());
             }
-            if self.analysis.waiting(partition) > before {
-                input.starts.push_back(start);
-            }
+            input.next = offset + 1;
+        }
+        if self.batch.is_empty() {
+            // Offsets may end in a gap.
+            input.backlog = 0;
         }
         Ok(())
     }
 
     /// The newest results; `None` before the first look.
     pub fn view(&self) -> Option<View> {
-        let aligned = self.analysis.results()?;
-        let provisional = self.analysis.provisional().filter(|newer| newer.look - STALE > aligned.look);
-        Some(View { aligned: Arc::new(aligned), provisional: provisional.map(Arc::new) })
+        let freshness = self.analysis.freshness()?;
+        let provisional = self.provisional.as_ref().map(|(_, results)| results.clone());
+        Some(View { aligned: self.aligned.clone()?, provisional, freshness })
     }
 
-    /// Appends the results to their topic, one record for each experiment.
+    /// Whether everything was read that was there at the start.
+    pub fn caught_up(&self) -> bool {
+        self.inputs.iter().all(|input| input.next >= input.backlog)
+    }
+
+    /// Appends results, aligned or provisional, to their topic: one record for each experiment, more where it is large.
     pub fn publish(&self, results: &Results) -> Result<(), ServiceError> {
-        let json = results.to_json(&self.build);
-        let mut records = Vec::new();
-        for experiment in json["experiments"].as_array().into_iter().flatten() {
-            let id = experiment["experiment"].as_str().unwrap_or_default().to_owned();
-            let mut one = json.clone();
-            one["experiments"] = serde_json::Value::Array(vec![experiment.clone()]);
-            records.push((id, one.to_string().into_bytes()));
-        }
+        let records = records(results, &self.build, RECORD_BYTES_MAX);
         let new: Vec<NewRecord<'_>> = records
             .iter()
             .map(|(id, body)| NewRecord {
@@ -197,13 +213,13 @@ impl Service {
         Ok(())
     }
 
-    /// The state, to start from later.
+    /// The state, to start from later. Callers keep none while a partition is frozen ([`Service::frozen`]): after a start from it the
+    /// contradiction might look like a repeat.
     pub fn snapshot(&self) -> Vec<u8> {
-        let resume: Vec<u64> = self
-            .inputs
-            .iter()
-            .map(|input| input.starts.front().copied().or(input.open_since).unwrap_or(input.next))
-            .collect();
+        let resume = |(partition, input): (usize, &Input)| {
+            self.analysis.resume(partition as u32).or(input.open_since).unwrap_or(input.next)
+        };
+        let resume: Vec<u64> = self.inputs.iter().enumerate().map(resume).collect();
         self.analysis.snapshot(&resume)
     }
 

@@ -1,20 +1,21 @@
 //! The state of the analysis as bytes, with where to go on reading the aggregates of each partition.
 //!
-//! Sums travel as one full look per partition, made from what is known; running values as the bits of their numbers.
+//! Sums travel as one full look per partition, made from what is known; running values as the bits of their numbers. The first line has the
+//! format and a checksum of all that follows, because running values, unlike sums, cannot be checked in any other way.
 
 use crate::fold::Analysis;
-use crate::infer::{Memory, Remembered};
+use crate::infer::{Crossing, Memory, Remembered};
 use crate::part::{Head, Part, PartExperiment, Phase};
 use crate::sums::Sums;
 use assay_aggregates::{Counters, ExperimentChanges, Look};
 use assay_experiment::{Definitions, Span, Timestamp, canonical};
 use assay_statistics::always_valid::Running;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// What does not fit into a look.
 #[derive(Serialize, Deserialize)]
 struct Frame {
-    format: u32,
     late: i64,
     length: i64,
     evaluated: Option<i64>,
@@ -35,19 +36,21 @@ struct PhaseFrame {
     metrics: Vec<String>,
     looks: u64,
     srm: u64,
-    /// Bits of p, low and high; then the crossing.
-    comparisons: Vec<(u64, u64, u64, Option<(i64, u64)>)>,
+    comparisons: Vec<RememberedFrame>,
 }
+
+/// Bits of p, low and high; then the crossing: look, units and bits of the lift.
+type RememberedFrame = (u64, u64, u64, Option<(i64, u64, Option<u64>)>);
 
 #[derive(Serialize, Deserialize)]
 struct PartFrame {
-    applied: Option<i64>,
     resume: u64,
     /// The full look, in hexadecimal; empty before the first.
     look: String,
 }
 
-const FORMAT: u32 = 1;
+/// What a snapshot begins with: its format.
+const FORMAT: &str = "assay-analysis-2";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +62,6 @@ impl Analysis {
     pub fn snapshot(&self, resume: &[u64]) -> Vec<u8> {
         assert_eq!(resume.len(), self.parts.len(), "every partition has a place to go on");
         let frame = Frame {
-            format: FORMAT,
             late: self.late.0,
             length: self.length.0,
             evaluated: self.evaluated,
@@ -69,7 +71,10 @@ impl Analysis {
             phases: self.sums.iter().map(|(phase, sums)| self.phase(phase, sums)).collect(),
             parts: self.parts.iter().zip(resume).map(|(part, &resume)| self.part(part, resume)).collect(),
         };
-        serde_json::to_vec(&frame).expect("a frame of numbers and texts is JSON")
+        let body = serde_json::to_vec(&frame).expect("a frame of numbers and texts is JSON");
+        let mut bytes = first_line(&body).into_bytes();
+        bytes.extend(body);
+        bytes
     }
 
     fn phase(&self, phase: &Phase, sums: &Sums) -> PhaseFrame {
@@ -83,7 +88,7 @@ impl Analysis {
         definitions.experiments.insert(phase.0.clone(), experiment);
         let memory = self.memory.get(phase).cloned().unwrap_or_default();
         let bits = |it: &Remembered| {
-            let crossed = it.crossed.map(|(look, units)| (look.0, units));
+            let crossed = it.crossed.map(|it| (it.look.0, it.units, it.lift.map(f64::to_bits)));
             (it.running.p_value.to_bits(), it.running.low.to_bits(), it.running.high.to_bits(), crossed)
         };
         PhaseFrame {
@@ -99,16 +104,21 @@ impl Analysis {
 
     fn part(&self, part: &Part, resume: u64) -> PartFrame {
         let look = part.head.as_ref().map(|head| full_look(part, head, self.length).encode());
-        PartFrame { applied: part.applied, resume, look: hex(&look.unwrap_or_default()) }
+        PartFrame { resume, look: hex(&look.unwrap_or_default()) }
     }
 
     /// Goes on from a snapshot; the second value says where to go on reading each partition.
     pub fn restore(bytes: &[u8]) -> Result<(Analysis, Vec<u64>), SnapshotError> {
         let wrong = |what: String| SnapshotError(what);
-        let frame: Frame = serde_json::from_slice(bytes).map_err(|problem| wrong(problem.to_string()))?;
-        if frame.format != FORMAT {
-            return Err(wrong(format!("it has format {}, this build reads {FORMAT}", frame.format)));
+        let end = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let (line, body) = bytes.split_at(end);
+        if !line.starts_with(FORMAT.as_bytes()) {
+            return Err(wrong(format!("it is not of format {FORMAT}, which this build reads")));
         }
+        if line != first_line(body).as_bytes() {
+            return Err(wrong("its checksum differs: it was damaged".to_owned()));
+        }
+        let frame: Frame = serde_json::from_slice(body).map_err(|problem| wrong(problem.to_string()))?;
         let mut analysis = Analysis::new(frame.parts.len() as u32, Span(frame.late));
         analysis.length = Span(frame.length);
         analysis.epoch = frame.epoch;
@@ -123,9 +133,14 @@ impl Analysis {
                 phase.metrics.iter().map(|id| definitions.metrics.get(id).cloned()).collect::<Option<Vec<_>>>();
             let metrics = metrics.ok_or_else(|| wrong("a phase lacks a metric".to_owned()))?;
             analysis.sums.insert(key.clone(), Sums::new(experiment, metrics));
-            let remembered = |&(p, low, high, crossed): &(u64, u64, u64, Option<(i64, u64)>)| Remembered {
+            let crossing = |(look, units, lift): (i64, u64, Option<u64>)| Crossing {
+                look: Timestamp(look),
+                units,
+                lift: lift.map(f64::from_bits),
+            };
+            let remembered = |&(p, low, high, crossed): &RememberedFrame| Remembered {
                 running: Running { p_value: f64::from_bits(p), low: f64::from_bits(low), high: f64::from_bits(high) },
-                crossed: crossed.map(|(look, units)| (Timestamp(look), units)),
+                crossed: crossed.map(crossing),
             };
             let comparisons = phase.comparisons.iter().map(remembered).collect();
             analysis.memory.insert(key, Memory { comparisons, srm: f64::from_bits(phase.srm), looks: phase.looks });
@@ -134,15 +149,19 @@ impl Analysis {
             let definitions = canonical::definitions(frame.bodies.iter().map(String::as_str)).map_err(&wrong)?;
             analysis.adopt(frame.config, frame.bodies, definitions);
         }
-        let mut resume = Vec::new();
+        let (mut resume, mut looks) = (Vec::new(), Vec::new());
         for (at, part) in frame.parts.into_iter().enumerate() {
             resume.push(part.resume);
-            analysis.parts[at].applied = part.applied;
-            analysis.parts[at].read = part.applied;
             let bytes = unhex(&part.look).ok_or_else(|| wrong("a look is damaged".to_owned()))?;
             if !bytes.is_empty() {
                 let look = Look::decode(&bytes).map_err(|problem| wrong(problem.to_string()))?;
-                analysis.absorb(at, look);
+                looks.push((at, look));
+            }
+        }
+        analysis.absorb(looks);
+        for part in &mut analysis.parts {
+            if let (Some(applied), Some(head)) = (part.applied, part.head.clone()) {
+                part.resume(applied, head);
             }
         }
         analysis.evaluated = frame.evaluated;
@@ -182,6 +201,10 @@ fn full_look(part: &Part, head: &Head, length: Span) -> Look {
         experiments: part.experiments.iter().map(changes).collect(),
         hash: head.hash,
     }
+}
+
+fn first_line(body: &[u8]) -> String {
+    format!("{FORMAT} {:032x}\n", xxh3_128(body))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -56,27 +56,57 @@ impl Sums {
         }
     }
 
-    /// Whether the metrics start with these ids.
-    pub fn has_prefix(&self, ids: &[String]) -> bool {
-        ids.len() <= self.metrics.len() && ids.iter().zip(&self.metrics).all(|(id, metric)| *id == metric.id)
+    /// Those of these ids that no metric has.
+    pub fn unknown<'a>(&self, ids: &'a [String]) -> Vec<&'a String> {
+        ids.iter().filter(|id| self.column(id).is_none()).collect()
+    }
+
+    /// Empty sums with further metrics at the end, so that the places of the others stay.
+    pub fn widened(&self, added: Vec<Metric>) -> Self {
+        let metrics = self.metrics.iter().cloned().chain(added).collect();
+        Sums::new(&self.experiment, metrics)
+    }
+
+    /// Whether changes have the variants and rows of this definition. Others are of another definition under the same name.
+    pub fn fits(&self, changes: &ExperimentChanges) -> bool {
+        let arms = self.experiment.variants.len();
+        let fits = |block: &Block| usize::from(block.variant) < arms && block.units.len() == self.rows.len();
+        changes.tallies.entered.len() == arms && changes.blocks.iter().all(fits)
     }
 
     /// Replaces what a partition contributed by what it contributes now.
     pub fn apply(&mut self, part: &mut PartExperiment, changes: ExperimentChanges) {
         part.metrics = changes.metrics;
         part.tallies = changes.tallies;
+        // A partition only ever adds metrics at the end, so the columns serve its older blocks too.
+        let columns = self.columns(&part.metrics);
         for block in changes.blocks {
             let key = (block.variant, block.hour);
             part.changed.insert(key);
             let old = part.blocks.insert(key, block.clone());
             if let Some(old) = old {
-                self.add(&old, false);
+                self.add(&old, &columns, false);
             }
-            self.add(&block, true);
+            self.add(&block, &columns, true);
         }
     }
 
-    fn add(&mut self, block: &Block, entering: bool) {
+    /// Adds all that a partition contributed.
+    pub fn add_part(&mut self, part: &PartExperiment) {
+        let columns = self.columns(&part.metrics);
+        part.blocks.values().for_each(|block| self.add(block, &columns, true));
+    }
+
+    fn column(&self, id: &str) -> Option<usize> {
+        self.metrics.iter().position(|metric| metric.id == id)
+    }
+
+    /// Where the metrics of a partition, in its order, are in these sums.
+    fn columns(&self, ids: &[String]) -> Vec<usize> {
+        ids.iter().map(|id| self.column(id).expect("sums are widened before a partition's blocks are added")).collect()
+    }
+
+    fn add(&mut self, block: &Block, columns: &[usize], entering: bool) {
         let (rows, metrics) = (self.rows.len(), self.metrics.len());
         let change = |into: &mut Cell, cell: &Cell| if entering { into.merge(cell) } else { into.unmerge(cell) };
         let merged = self.blocks.entry((block.hour, block.variant)).or_insert_with(|| Block {
@@ -86,15 +116,15 @@ impl Sums {
             cells: vec![Cell::default(); rows * metrics],
         });
         let sign = if entering { 1 } else { -1 };
-        let Some(open) = self.open.get_mut(usize::from(block.variant)) else { return };
+        let open = &mut self.open[usize::from(block.variant)];
         let matured = &mut self.matured[usize::from(block.variant)];
-        // A record from before a metric was added has fewer cells per row.
-        let had = block.cells.len().checked_div(block.units.len()).unwrap_or(0).min(metrics);
+        let width = block.cells.len().checked_div(block.units.len()).unwrap_or(0);
         for (row, &units) in block.units.iter().enumerate().take(rows) {
             merged.units[row] += sign * units;
             open.units[row] += sign * units;
-            for metric in 0..had {
-                let cell = &block.cells[row * (block.cells.len() / block.units.len()) + metric];
+            // A record from before a metric was added has fewer cells per row.
+            for (at, &metric) in columns.iter().enumerate().take(width) {
+                let cell = &block.cells[row * width + at];
                 change(&mut merged.cells[row * metrics + metric], cell);
                 change(&mut open.cells[row * metrics + metric], cell);
                 if block.hour < self.mature_below[metric] {
@@ -127,6 +157,18 @@ impl Sums {
     fn mature_hour(&self, metric: usize, now: Timestamp, late: Span) -> Option<i64> {
         let metric = &self.metrics[metric];
         (metric.maturity == Maturity::Matured).then(|| (now - horizon(metric).unwrap_or_default() - late).hour())
+    }
+
+    /// Units whose value of a metric with a window may still change, and all units; `None` without a window.
+    pub fn inside(&self, metric: usize, now: Timestamp, late: Span) -> Option<(i64, i64)> {
+        let from = (now - horizon(&self.metrics[metric])? - late).hour();
+        let inside = self.blocks.range((from, 0)..).map(|(_, block)| block.units[0]).sum();
+        Some((inside, self.open.iter().map(|totals| totals.units[0]).sum()))
+    }
+
+    /// The first hour in which units that count were first exposed.
+    pub fn first_hour(&self) -> Option<i64> {
+        self.blocks.iter().find(|(_, block)| block.units[0] > 0).map(|((hour, _), _)| *hour)
     }
 
     /// The earliest instant after `now` at which an hour with units becomes mature.

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 pub const AGGREGATE_COLUMNS: &str = "experiment_id, salt, metric, variant, segment, segment_value, hour, units, nonzero, sum, \
     sum_squares, other_sum, other_squares, products, look, log, partition, next_offset";
 /// Columns that [`result_rows`] fills.
-pub const RESULT_COLUMNS: &str = "look, experiment_id, metric, variant, segment, segment_value, control, units, sum, mean, variance, \
+pub const RESULT_COLUMNS: &str = "look, experiment_id, salt, metric, variant, segment, segment_value, control, units, sum, mean, variance, \
     difference, lift, status, p_value, p_value_running, ln_e, low, high, lift_low, lift_high, srm_p_value, config_version, offsets";
 
 /// Sums that changed since the last call, absolute, per partition.
@@ -63,6 +63,7 @@ pub fn result_rows(results: &Results) -> Vec<u8> {
                     let mut json = arm_row(arm);
                     json["look"] = time(results.look);
                     json["experiment_id"] = json!(experiment.id);
+                    json["salt"] = json!(experiment.salt);
                     json["metric"] = json!(metric.id);
                     json["segment"] = json!(segment);
                     json["segment_value"] = json!(value);

@@ -4,16 +4,22 @@
 //! partitions on plain threads and an executor between log and fold would only add a place where a wake-up can get lost.
 
 mod address;
+mod compaction;
+mod deliveries;
+mod headers;
 mod kafka;
+mod kafka_reader;
 mod local;
 mod log;
 mod memory;
 mod segment;
+mod topic_settings;
 
 pub use address::open;
 pub use kafka::{KafkaLog, KafkaSettings};
 pub use local::{Fsync, LocalLog, LocalSettings};
 pub use log::{
-    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Record, Stamping, Topic, TopicSpec,
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, RECORD_BYTES_MAX, Reader, Record, Stamping,
+    Topic, TopicSpec,
 };
 pub use memory::MemoryLog;

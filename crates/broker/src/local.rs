@@ -2,15 +2,17 @@
 //!
 //! `DIR/TOPIC/topic` says what a topic is, `DIR/TOPIC/PARTITION/OFFSET.log` are segments. Records are durable before they are acked or
 //! read. A torn end of the newest segment is what a crash leaves and is cut off on opening; damage anywhere else stops the log.
+//! When a segment of a compacted topic is full, the closed ones are rewritten with the newest record of every key.
 
+use crate::compaction::{DRAFT_SUFFIX, draft, remove};
 use crate::log::{
-    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec,
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec, check_size,
 };
-use crate::segment::{Cursor, Found, RECORD_MAX, decode, encode};
+use crate::segment::{Cursor, encode, records_follow, walk};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -47,6 +49,8 @@ fn wall_clock() -> i64 {
 
 /// A given time may be at most this far ahead of the clock: a record from the future would close windows that have not been.
 const AHEAD_MAX_MS: i64 = 60_000;
+/// After old segments could not be removed, it is tried again this much later.
+const TIDY_AGAIN_MS: i64 = 60_000;
 
 /// A log in a directory, locked while it is open.
 pub struct LocalLog {
@@ -59,6 +63,7 @@ pub struct LocalLog {
 struct LocalTopic {
     topic: Topic,
     retention_ms: Option<i64>,
+    compacted: bool,
     partitions: Vec<Arc<LocalPartition>>,
 }
 
@@ -79,6 +84,8 @@ struct Appender {
     buffer: Vec<u8>,
     /// Set when a failed append could not be undone.
     broken: bool,
+    /// Old segments are left alone until then.
+    tidy_from_ms: i64,
 }
 
 struct Readable {
@@ -91,6 +98,8 @@ struct Segment {
     base: u64,
     length: u64,
     last_ms: i64,
+    /// How often it was rewritten since the log was opened: a reader of the file before reads the new one.
+    generation: u64,
 }
 
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
@@ -123,7 +132,7 @@ impl LocalLog {
         for entry in fs::read_dir(directory).map_err(io(format!("reading {}", directory.display())))? {
             let path = entry.map_err(io(format!("reading {}", directory.display())))?.path();
             if path.join("topic").is_file() {
-                let topic = LocalTopic::open(&path, &settings)?;
+                let topic = LocalTopic::open(&path)?;
                 topics.insert(topic.topic.name.clone(), Arc::new(topic));
             }
         }
@@ -174,9 +183,9 @@ impl Log for LocalLog {
         }
         let mut topics = self.topics.write().expect("no code panics while it holds this lock");
         if let Some(known) = topics.get(&spec.name) {
-            return known.topic.fits(spec);
+            return known.fits(spec);
         }
-        let topic = LocalTopic::create(&self.directory.join(&spec.name), spec, &self.settings)?;
+        let topic = LocalTopic::create(&self.directory.join(&spec.name), spec)?;
         let described = topic.topic.clone();
         topics.insert(spec.name.clone(), Arc::new(topic));
         Ok(described)
@@ -188,11 +197,9 @@ impl Log for LocalLog {
 
     fn append(&self, topic: &str, partition: Partition, records: &[NewRecord<'_>]) -> Result<Vec<Appended>, Error> {
         let (topic, partition) = self.partition(topic, partition)?;
-        let appended = partition.append(topic.topic.stamping, records, &self.settings)?;
-        if let Some(retention) = topic.retention_ms {
-            // Only reads the age of the oldest segment, unless there is something to remove.
-            partition.retain((self.settings.clock)() - retention)?;
-        }
+        let (appended, rolled) = partition.append(topic.topic.stamping, records, &self.settings)?;
+        // The records are there, whatever becomes of old ones.
+        partition.tidy(&topic, rolled, (self.settings.clock)());
         Ok(appended)
     }
 
@@ -221,29 +228,33 @@ impl Log for LocalLog {
     }
 }
 
-impl Topic {
+impl LocalTopic {
     fn fits(&self, spec: &TopicSpec) -> Result<Topic, Error> {
-        let shape = |partitions: u32, stamping: Stamping| format!("{partitions} partitions and {stamping:?} times");
-        if self.partitions != spec.partitions || self.stamping != spec.stamping {
+        let shape = |partitions: u32, stamping: Stamping, compacted: bool| {
+            let kept = if compacted { "the newest record of each key" } else { "every record" };
+            format!("{partitions} partitions, {stamping:?} times and {kept}")
+        };
+        // More than the newest is no harm to whoever needs only that.
+        let compacted = self.compacted && !spec.compacted;
+        if self.topic.partitions != spec.partitions || self.topic.stamping != spec.stamping || compacted {
             return Err(Error::TopicDiffers {
-                topic: self.name.clone(),
-                found: shape(self.partitions, self.stamping),
-                wanted: shape(spec.partitions, spec.stamping),
+                topic: self.topic.name.clone(),
+                found: shape(self.topic.partitions, self.topic.stamping, self.compacted),
+                wanted: shape(spec.partitions, spec.stamping, spec.compacted),
             });
         }
-        Ok(self.clone())
+        Ok(self.topic.clone())
     }
-}
 
-impl LocalTopic {
-    fn create(directory: &Path, spec: &TopicSpec, settings: &LocalSettings) -> Result<Self, Error> {
+    fn create(directory: &Path, spec: &TopicSpec) -> Result<Self, Error> {
         for partition in 0..spec.partitions {
             let path = directory.join(partition.to_string());
             fs::create_dir_all(&path).map_err(io(format!("creating {}", path.display())))?;
         }
         let id = random_id().map_err(io("reading random bytes"))?;
         let retention = spec.retention.map_or(-1, |retention| retention.as_millis() as i64);
-        let text = format!("1 {} {id} {} {:?} {retention}\n", spec.name, spec.partitions, spec.stamping);
+        let kept = if spec.compacted { "newest" } else { "all" };
+        let text = format!("2 {} {id} {} {:?} {retention} {kept}\n", spec.name, spec.partitions, spec.stamping);
         // Written last and renamed into place: a topic exists whole or not at all.
         let (draft, path) = (directory.join("topic.new"), directory.join("topic"));
         let write = || -> std::io::Result<()> {
@@ -254,28 +265,29 @@ impl LocalTopic {
             File::open(directory)?.sync_all()
         };
         write().map_err(io(format!("writing {}", path.display())))?;
-        LocalTopic::open(directory, settings)
+        LocalTopic::open(directory)
     }
 
-    fn open(directory: &Path, settings: &LocalSettings) -> Result<Self, Error> {
+    fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("topic");
         let text = fs::read_to_string(&path).map_err(io(format!("reading {}", path.display())))?;
         let words: Vec<&str> = text.split_whitespace().collect();
         let parsed = match words.as_slice() {
-            ["1", name, id, partitions, stamping, retention] => {
+            ["2", name, id, partitions, stamping, retention, kept] => {
                 partitions.parse().ok().zip(retention.parse::<i64>().ok()).map(|(partitions, retention)| {
                     let stamping = if *stamping == "Given" { Stamping::Given } else { Stamping::Append };
-                    (Topic { name: (*name).to_owned(), id: (*id).to_owned(), partitions, stamping }, retention)
+                    let topic = Topic { name: (*name).to_owned(), id: (*id).to_owned(), partitions, stamping };
+                    (topic, retention, *kept == "newest")
                 })
             }
             _ => None,
         };
-        let (topic, retention) = parsed
+        let (topic, retention, compacted) = parsed
             .ok_or_else(|| Error::Corrupt(format!("{} does not describe a topic of this version", path.display())))?;
         let partitions = (0..topic.partitions)
-            .map(|partition| LocalPartition::open(&directory.join(partition.to_string()), settings).map(Arc::new))
+            .map(|partition| LocalPartition::open(&directory.join(partition.to_string())).map(Arc::new))
             .collect::<Result<_, _>>()?;
-        Ok(LocalTopic { topic, retention_ms: (retention >= 0).then_some(retention), partitions })
+        Ok(LocalTopic { topic, retention_ms: (retention >= 0).then_some(retention), compacted, partitions })
     }
 }
 
@@ -287,55 +299,46 @@ fn random_id() -> std::io::Result<String> {
 }
 
 impl LocalPartition {
-    fn open(directory: &Path, settings: &LocalSettings) -> Result<Self, Error> {
-        let listed = fs::read_dir(directory).map_err(io(format!("reading {}", directory.display())))?;
-        let mut bases: Vec<u64> =
-            listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok()).collect();
-        bases.sort_unstable();
-        if bases.is_empty() {
-            bases.push(0);
-            File::create(segment_path(directory, 0))
-                .map_err(io(format!("creating {}", segment_path(directory, 0).display())))?;
-        }
+    fn open(directory: &Path) -> Result<Self, Error> {
+        let bases = bases(directory)?;
         let newest = *bases.last().expect("there is at least one");
-        let mut segments = Vec::new();
-        for &base in &bases {
+        let mut segments: Vec<Segment> = Vec::new();
+        let (mut next, mut last_ms) = (newest, i64::MIN);
+        // Up to here everything is in a segment that was rewritten.
+        let mut rewritten = 0;
+        for base in bases {
             let path = segment_path(directory, base);
+            if base < rewritten {
+                // What stopped before it was finished: the records are in the segment before.
+                remove(&path)?;
+                continue;
+            }
             let length = fs::metadata(&path).map_err(io(format!("reading {}", path.display())))?.len();
-            segments.push(Segment { base, length, last_ms: i64::MIN });
-        }
-        let path = segment_path(directory, newest);
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .open(&path)
-            .map_err(io(format!("opening {}", path.display())))?;
-        let end = scan(&path)?;
-        let last = segments.last_mut().expect("there is at least one");
-        if end.length < last.length {
-            tracing::warn!(path = %path.display(), cut = last.length - end.length, "cut off a torn record at the end of the log");
-            file.set_len(end.length).map_err(io(format!("truncating {}", path.display())))?;
-            file.sync_all().map_err(io(format!("syncing {}", path.display())))?;
-        }
-        let next = end.next.unwrap_or(newest);
-        (last.length, last.last_ms) = (end.length, end.last_ms);
-        let mut last_ms = end.last_ms;
-        // Times must not go back although the newest segment may be empty.
-        for at in (0..segments.len() - 1).rev() {
-            let older = scan(&segment_path(directory, segments[at].base))?;
-            if older.length != segments[at].length {
-                let path = segment_path(directory, segments[at].base);
+            let end = walk(&path, |_| Ok(()))?;
+            if end.length < length && base < newest {
                 return Err(Error::Corrupt(format!(
                     "{} is damaged at byte {} although newer segments follow",
                     path.display(),
-                    older.length
+                    end.length
                 )));
             }
-            segments[at].last_ms = older.last_ms;
-            last_ms = last_ms.max(older.last_ms);
+            if end.length < length {
+                cut_off(&path, end.length, end.next.unwrap_or(base))?;
+            }
+            rewritten = end.next.unwrap_or(base);
+            if base == newest {
+                next = rewritten;
+            }
+            // Times must not go back although the newest segment may be empty.
+            last_ms = last_ms.max(end.last_ms);
+            segments.push(Segment { base, length: end.length, last_ms: end.last_ms, generation: 0 });
         }
-        let appender = Appender { file, length: end.length, next, last_ms, buffer: Vec::new(), broken: false };
-        let _ = settings;
+        let newest = *segments.last().expect("the newest is never part of another");
+        let path = segment_path(directory, newest.base);
+        let file = OpenOptions::new().append(true).open(&path).map_err(io(format!("opening {}", path.display())))?;
+        let buffer = Vec::new();
+        let appender =
+            Appender { file, length: newest.length, next, last_ms, buffer, broken: false, tidy_from_ms: i64::MIN };
         Ok(LocalPartition {
             directory: directory.to_owned(),
             appender: Mutex::new(appender),
@@ -344,12 +347,14 @@ impl LocalPartition {
         })
     }
 
+    /// Returns where the records are, and whether a new segment was begun for them.
     fn append(
         &self,
         stamping: Stamping,
         records: &[NewRecord<'_>],
         settings: &LocalSettings,
-    ) -> Result<Vec<Appended>, Error> {
+    ) -> Result<(Vec<Appended>, bool), Error> {
+        check_size(records)?;
         let mut appender = held(&self.appender);
         if appender.broken {
             return Err(Error::Refused(format!(
@@ -377,10 +382,6 @@ impl LocalPartition {
                 }
                 (Stamping::Given, Some(given)) => given,
             };
-            let size = record.payload.len() + record.key.map_or(0, <[u8]>::len);
-            if size > RECORD_MAX / 2 {
-                return Err(Error::Refused(format!("it has {size} bytes; at most {} are allowed", RECORD_MAX / 2)));
-            }
             encode(next, given, record, &mut buffer);
             done.push(Appended { offset: Offset(next), timestamp_ms: given });
             last_ms = last_ms.max(given);
@@ -411,7 +412,7 @@ impl LocalPartition {
         (newest.length, newest.last_ms) = (length, last_ms);
         drop(readable);
         self.grown.notify_all();
-        Ok(done)
+        Ok((done, rolled))
     }
 
     fn roll(&self, appender: &mut Appender) -> Result<(), Error> {
@@ -422,12 +423,53 @@ impl LocalPartition {
             .append(true)
             .open(&path)
             .map_err(io(format!("creating {}", path.display())))?;
-        File::open(&self.directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(io(format!("syncing {}", self.directory.display())))?;
+        sync_directory(&self.directory)?;
         (appender.file, appender.length) = (file, 0);
-        held(&self.readable).segments.push(Segment { base: appender.next, length: 0, last_ms: appender.last_ms });
+        held(&self.readable).segments.push(Segment {
+            base: appender.next,
+            length: 0,
+            last_ms: appender.last_ms,
+            generation: 0,
+        });
         Ok(())
+    }
+
+    /// Removes what is too old, and after a segment was begun what is no longer the newest of its key. Failing at that is told and tried
+    /// again later: the log works without.
+    fn tidy(&self, topic: &LocalTopic, rolled: bool, now: i64) {
+        let mut appender = held(&self.appender);
+        if now < appender.tidy_from_ms {
+            return;
+        }
+        // Only reads the age of the oldest segment, unless there is something to remove.
+        let retained = topic.retention_ms.map_or(Ok(0), |retention| self.retain(now - retention));
+        let compacted = if topic.compacted && rolled { self.compact() } else { Ok(()) };
+        if let Err(problem) = retained.and(compacted) {
+            tracing::warn!(%problem, topic = topic.topic.name, "old segments stay for now; free space, and check who owns the files");
+            appender.tidy_from_ms = now + TIDY_AGAIN_MS;
+        }
+    }
+
+    /// Rewrites the closed segments with the newest record of every key. Nobody appends meanwhile, so no segment is closed meanwhile.
+    fn compact(&self) -> Result<(), Error> {
+        let closed: Vec<Segment> = {
+            let readable = held(&self.readable);
+            readable.segments[..readable.segments.len() - 1].to_vec()
+        };
+        if closed.len() < 2 {
+            return Ok(());
+        }
+        let paths: Vec<PathBuf> = closed.iter().map(|segment| segment_path(&self.directory, segment.base)).collect();
+        let draft = draft(&paths)?;
+        let mut readable = held(&self.readable);
+        fs::rename(&draft.path, &paths[0]).map_err(io(format!("replacing {}", paths[0].display())))?;
+        sync_directory(&self.directory)?;
+        let first = closed[0];
+        let last_ms = closed.iter().map(|segment| segment.last_ms).max().expect("there are two");
+        let whole = Segment { length: draft.length, last_ms, generation: first.generation + 1, ..first };
+        readable.segments.splice(..closed.len(), [whole]);
+        drop(readable);
+        paths[1..].iter().try_for_each(|path| remove(path))
     }
 
     fn retain(&self, oldest_ms: i64) -> Result<usize, Error> {
@@ -435,7 +477,7 @@ impl LocalPartition {
         let mut readable = held(&self.readable);
         while readable.segments.len() > 1 && readable.segments[0].last_ms < oldest_ms {
             let path = segment_path(&self.directory, readable.segments[0].base);
-            fs::remove_file(&path).map_err(io(format!("removing {}", path.display())))?;
+            remove(&path)?;
             readable.segments.remove(0);
             removed += 1;
         }
@@ -447,38 +489,46 @@ fn segment_path(directory: &Path, base: u64) -> PathBuf {
     directory.join(format!("{base:020}.log"))
 }
 
-/// How far a segment is whole.
-struct End {
-    length: u64,
-    next: Option<u64>,
-    last_ms: i64,
+/// First offsets of the segments in a directory; begins one where there is none.
+fn bases(directory: &Path) -> Result<Vec<u64>, Error> {
+    let mut bases: Vec<u64> = Vec::new();
+    for entry in fs::read_dir(directory).map_err(io(format!("reading {}", directory.display())))? {
+        let path = entry.map_err(io(format!("reading {}", directory.display())))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(DRAFT_SUFFIX) {
+            remove(&path)?;
+        }
+        bases.extend(name.strip_suffix(".log").and_then(|base| base.parse::<u64>().ok()));
+    }
+    bases.sort_unstable();
+    if bases.is_empty() {
+        bases.push(0);
+        let path = segment_path(directory, 0);
+        File::create(&path).map_err(io(format!("creating {}", path.display())))?;
+    }
+    Ok(bases)
 }
 
-fn scan(path: &Path) -> Result<End, Error> {
-    use std::io::Read;
-    let mut file = File::open(path).map_err(io(format!("opening {}", path.display())))?;
-    let mut end = End { length: 0, next: None, last_ms: i64::MIN };
-    let (mut buffer, mut start) = (Vec::new(), 0);
-    loop {
-        match decode(&buffer[start..]) {
-            Found::Record { frame, offset, timestamp_ms, .. } => {
-                start += frame;
-                end.length += frame as u64;
-                end.next = Some(offset + 1);
-                end.last_ms = end.last_ms.max(timestamp_ms);
-            }
-            Found::Damaged => return Ok(end),
-            Found::Short(needed) => {
-                buffer.drain(..start);
-                start = 0;
-                let have = buffer.len();
-                let mut part = (&mut file).take((needed.max(1 << 20) - have) as u64);
-                if part.read_to_end(&mut buffer).map_err(io(format!("reading {}", path.display())))? == 0 {
-                    return Ok(end);
-                }
-            }
-        }
+/// Cuts off a torn end. Damage with whole records after it is none.
+fn cut_off(path: &Path, length: u64, next: u64) -> Result<(), Error> {
+    let failed = || io(format!("repairing {}", path.display()));
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(failed())?;
+    let mut rest = Vec::new();
+    file.seek(SeekFrom::Start(length)).and_then(|_| file.read_to_end(&mut rest)).map_err(failed())?;
+    if records_follow(&rest, next) {
+        return Err(Error::Corrupt(format!(
+            "{} is damaged at byte {length} although whole records follow, so this is no write that a crash cut short; restore the file \
+             from a copy, or move the log away and start anew from a snapshot",
+            path.display()
+        )));
     }
+    tracing::warn!(path = %path.display(), cut = rest.len(), "cut off a torn record at the end of the log");
+    file.set_len(length).and_then(|()| file.sync_all()).map_err(failed())
+}
+
+fn sync_directory(directory: &Path) -> Result<(), Error> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(io(format!("syncing {}", directory.display())))
 }
 
 struct LocalReader {
@@ -486,42 +536,50 @@ struct LocalReader {
     topic: String,
     number: u32,
     next: u64,
-    cursor: Option<(u64, Cursor)>,
+    /// The segment that is read, its generation, and how far.
+    cursor: Option<((u64, u64), Cursor)>,
 }
 
 impl Reader for LocalReader {
     fn poll(&mut self, batch: &mut Batch, max_bytes: usize, timeout: Duration) -> Result<(), Error> {
         batch.clear();
-        let readable = held(&self.partition.readable);
-        let next = self.next;
-        let (readable, _) = self
-            .partition
-            .grown
-            .wait_timeout_while(readable, timeout, |it| it.next <= next)
-            .expect("no code panics while it holds this lock");
-        if readable.next <= self.next {
-            return Ok(());
+        loop {
+            let next = self.next;
+            let (readable, _) = self
+                .partition
+                .grown
+                .wait_timeout_while(held(&self.partition.readable), timeout, |it| it.next <= next)
+                .expect("no code panics while it holds this lock");
+            if readable.next <= self.next {
+                return Ok(());
+            }
+            let at = readable.segments.iter().rposition(|segment| segment.base <= self.next);
+            let Some(at) = at else {
+                return Err(Error::OffsetGone {
+                    topic: self.topic.clone(),
+                    partition: self.number,
+                    wanted: self.next,
+                    low: readable.segments[0].base,
+                    next: readable.next,
+                });
+            };
+            let segment = readable.segments[at];
+            let following = readable.segments.get(at + 1).map(|segment| segment.base);
+            let wanted = (segment.base, segment.generation);
+            if self.cursor.as_ref().is_none_or(|(known, _)| *known != wanted) {
+                // While the list is held nobody replaces the file.
+                let path = segment_path(&self.partition.directory, segment.base);
+                self.cursor = Some((wanted, Cursor::open(&path)?));
+            }
+            drop(readable);
+            let (_, cursor) = self.cursor.as_mut().expect("just set");
+            self.next = cursor.fill(batch, self.next, segment.length, max_bytes.max(1))?;
+            // What was compacted away leaves nothing between here and the next segment.
+            match following {
+                Some(base) if batch.is_empty() => self.next = base,
+                _ => return Ok(()),
+            }
         }
-        let at = readable.segments.iter().rposition(|segment| segment.base <= self.next);
-        let Some(at) = at else {
-            let (low, next) = (readable.segments[0].base, readable.next);
-            return Err(Error::OffsetGone {
-                topic: self.topic.clone(),
-                partition: self.number,
-                wanted: self.next,
-                low,
-                next,
-            });
-        };
-        let segment = readable.segments[at];
-        drop(readable);
-        if self.cursor.as_ref().is_none_or(|(base, _)| *base != segment.base) {
-            let cursor = Cursor::open(&segment_path(&self.partition.directory, segment.base))?;
-            self.cursor = Some((segment.base, cursor));
-        }
-        let (_, cursor) = self.cursor.as_mut().expect("just set");
-        self.next = cursor.fill(batch, self.next, segment.length, max_bytes.max(1))?;
-        Ok(())
     }
 
     fn next_in_log(&mut self) -> Result<Offset, Error> {

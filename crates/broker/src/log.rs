@@ -30,16 +30,23 @@ pub struct TopicSpec {
     pub stamping: Stamping,
     /// How long records are kept; `None` is for ever.
     pub retention: Option<Duration>,
-    /// Whether only the newest record of each key is kept (Kafka: `cleanup.policy=compact`). A local log may keep all.
+    /// Whether only the newest record of each key has to be kept (Kafka: `cleanup.policy=compact`). Older ones disappear some time later.
     pub compacted: bool,
 }
+
+/// Most bytes of a record: key, headers and payload.
+///
+/// Twice what brokers let others write unless they are told otherwise, so that a dead letter, which carries its record whole and says what
+/// is wrong with it, can be written too.
+pub const RECORD_BYTES_MAX: usize = 2 << 20;
 
 /// What a topic is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// Survives restarts, differs after deletion and re-creation.
+    /// Survives restarts. A local log's differs after deletion and re-creation. Kafka's does not: librdkafka does not hand out the broker's
+    /// id of a topic, so this is the cluster's id and the name, and the genesis record in partition 0 has to tell.
     pub id: String,
     /// How many partitions.
     pub partitions: u32,
@@ -116,13 +123,15 @@ pub(crate) struct Place {
 ///
 /// Blocking; callers own their threads. All methods may be called from several threads at once.
 pub trait Log: Send + Sync {
-    /// Creates the topic if there is none of that name; an existing one must have the same partitions and stamping.
+    /// Creates the topic if there is none of that name; an existing one must have the same partitions and stamping, and must not be
+    /// compacted unless it should be.
     fn create_topic(&self, spec: &TopicSpec) -> Result<Topic, Error>;
 
     /// Describes a topic; [`Error::UnknownTopic`] if there is none.
     fn topic(&self, name: &str) -> Result<Topic, Error>;
 
-    /// Appends in order and returns when all are durable and readable. After an error any prefix may have been written.
+    /// Appends in order and returns when all are durable and readable. After an error any prefix may have been written, but never a record
+    /// without those before it. After [`Error::Refused`] it is of no use to try the same records again.
     fn append(&self, topic: &str, partition: Partition, records: &[NewRecord<'_>]) -> Result<Vec<Appended>, Error>;
 
     /// The readable range now.
@@ -138,7 +147,7 @@ pub trait Reader: Send {
     /// waits up to `timeout` for the first. An empty batch means that nothing came.
     fn poll(&mut self, batch: &mut Batch, max_bytes: usize, timeout: Duration) -> Result<(), Error>;
 
-    /// One beyond the newest readable record that this reader knows of; reaching it means having read everything there is.
+    /// One beyond the newest record that this reader can get to, as far as it knows; where it stands once it has read everything there is.
     fn next_in_log(&mut self) -> Result<Offset, Error>;
 }
 
@@ -175,7 +184,7 @@ pub enum Error {
         /// Next to be written.
         next: u64,
     },
-    /// A record that this log refuses.
+    /// Something that this log refuses, such as a record above [`RECORD_BYTES_MAX`]. Trying again does not help.
     #[error("record refused: {0}")]
     Refused(String),
     /// The log's own files are damaged beyond a torn tail.
@@ -196,11 +205,30 @@ pub enum Error {
 
 /// Headers as they travel in a batch: length-framed names and values.
 pub(crate) fn encode_headers(headers: &[(&str, &[u8])], out: &mut Vec<u8>) {
-    for (name, value) in headers {
-        out.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        out.extend_from_slice(value);
+    headers.iter().for_each(|(name, value)| encode_header(name, value, out));
+}
+
+/// One header as it travels in a batch.
+pub(crate) fn encode_header(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    out.extend_from_slice(value);
+}
+
+/// Refuses records that are too large, before any of them is written.
+pub(crate) fn check_size(records: &[NewRecord<'_>]) -> Result<(), Error> {
+    match records.iter().map(NewRecord::size).find(|&size| size > RECORD_BYTES_MAX) {
+        Some(size) => Err(Error::Refused(format!("it has {size} bytes; at most {RECORD_BYTES_MAX} are allowed"))),
+        None => Ok(()),
+    }
+}
+
+impl NewRecord<'_> {
+    /// Bytes of key, headers and payload, and of the lengths between the headers.
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| 8 + name.len() + value.len()).sum();
+        self.key.map_or(0, <[u8]>::len) + headers + self.payload.len()
     }
 }
 

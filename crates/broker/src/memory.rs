@@ -1,7 +1,7 @@
 //! The log in memory, for simulations: everything is lost with it, and only its clock says what time it is.
 
 use crate::log::{
-    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec,
+    Appended, Batch, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec, check_size,
     encode_headers,
 };
 use std::collections::HashMap;
@@ -82,6 +82,7 @@ impl Log for MemoryLog {
     }
 
     fn append(&self, topic: &str, partition: Partition, records: &[NewRecord<'_>]) -> Result<Vec<Appended>, Error> {
+        check_size(records)?;
         let now = (self.shared.clock)();
         let mut topics = self.held();
         let (stamping, stored) = find(&mut topics, topic, partition)?;

@@ -1,7 +1,8 @@
 //! A file of records: each framed by its length and a CRC32C, so that a torn end is recognised.
 
-use crate::log::{Batch, Error, NewRecord, Offset, encode_headers};
+use crate::log::{Batch, Error, NewRecord, Offset, RECORD_BYTES_MAX, encode_headers};
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ const FRAME: usize = 8;
 const HEAD: usize = 28;
 /// Marks a record without key.
 const NO_KEY: u32 = u32::MAX;
-/// Largest record; anything larger in a file is damage.
-pub(crate) const RECORD_MAX: usize = 64 << 20;
+/// Longest body of a frame; anything longer in a file is damage.
+const BODY_MAX: usize = HEAD + RECORD_BYTES_MAX;
 
 /// Appends the frame of a record.
 pub(crate) fn encode(offset: u64, timestamp_ms: i64, record: &NewRecord<'_>, out: &mut Vec<u8>) {
@@ -53,7 +54,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Found<'_> {
         return Found::Short(FRAME);
     }
     let length = word(0);
-    if !(HEAD..=RECORD_MAX).contains(&length) {
+    if !(HEAD..=BODY_MAX).contains(&length) {
         return Found::Damaged;
     }
     if bytes.len() < FRAME + length {
@@ -78,6 +79,69 @@ pub(crate) fn decode(bytes: &[u8]) -> Found<'_> {
         headers: &parts[key_length..key_length + headers],
         payload: &parts[key_length + headers..],
     }
+}
+
+/// A whole record in a file.
+pub(crate) struct Whole<'a> {
+    /// Its frame, as it is in the file.
+    pub frame: &'a [u8],
+    pub offset: u64,
+    pub key: Option<&'a [u8]>,
+}
+
+/// How far a segment is whole.
+pub(crate) struct End {
+    pub length: u64,
+    /// One beyond the last whole record.
+    pub next: Option<u64>,
+    /// Latest time of a record.
+    pub last_ms: i64,
+}
+
+/// Calls `each` with every record of a segment, up to where it is no longer whole.
+pub(crate) fn walk(path: &Path, mut each: impl FnMut(Whole<'_>) -> std::io::Result<()>) -> Result<End, Error> {
+    let io = |what: &str| {
+        let what = format!("{what} {}", path.display());
+        move |source| Error::Io { what, source }
+    };
+    let mut file = File::open(path).map_err(io("opening"))?;
+    let mut end = End { length: 0, next: None, last_ms: i64::MIN };
+    let (mut buffer, mut start) = (Vec::new(), 0);
+    loop {
+        match decode(&buffer[start..]) {
+            Found::Record { frame, offset, timestamp_ms, key, .. } => {
+                each(Whole { frame: &buffer[start..][..frame], offset, key }).map_err(io("copying"))?;
+                start += frame;
+                end.length += frame as u64;
+                end.next = Some(offset + 1);
+                end.last_ms = end.last_ms.max(timestamp_ms);
+            }
+            Found::Damaged => return Ok(end),
+            Found::Short(needed) => {
+                buffer.drain(..start);
+                start = 0;
+                let have = buffer.len();
+                let mut part = (&mut file).take((needed.max(1 << 20) - have) as u64);
+                if part.read_to_end(&mut buffer).map_err(io("reading"))? == 0 {
+                    return Ok(end);
+                }
+            }
+        }
+    }
+}
+
+/// Whether any whole record with at least this offset begins after the first of these bytes.
+///
+/// A write that a crash cut short ends the file. Where whole records follow, they were acked, and what is before them was damaged later.
+pub(crate) fn records_follow(bytes: &[u8], offset: u64) -> bool {
+    (1..=bytes.len().saturating_sub(FRAME + HEAD)).any(|at| {
+        let rest = &bytes[at..];
+        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().expect("four bytes")) as usize;
+        // The lengths first, because a checksum of everything that might be a length would take for ever.
+        let key = if word(FRAME + 16) as u32 == NO_KEY { 0 } else { word(FRAME + 16) };
+        let sum = HEAD.checked_add(key).and_then(|sum| sum.checked_add(word(FRAME + 20) + word(FRAME + 24)));
+        sum == Some(word(0)) && matches!(decode(rest), Found::Record { offset: found, .. } if found >= offset)
+    })
 }
 
 /// Reads records of a file one after the other, from a position on, never beyond an end that is known to be whole.

@@ -2,35 +2,72 @@
 
 use crate::definitions;
 use anyhow::Result;
+use assay_experiment::{Definitions, Status};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Validate definitions, with file, line and column of every problem.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  assay check --config experiments/")]
+#[command(after_help = "Example:\n  assay check --config experiments/\n\nExit code 0: fine. 1: problems, one a line.")]
 pub struct Arguments {
-    /// Directory of YAML files, read recursively.
+    /// Directory of YAML files, read recursively; names that start with a dot are left out.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    match definitions::read(&arguments.config)? {
+    let (files, outcome) = definitions::read(&arguments.config)?;
+    match outcome {
         Ok(all) => {
-            println!(
-                "fine: {} experiment(s), {} metric(s), {} layer(s), {} holdout(s), {} flag(s)",
-                all.experiments.len(),
-                all.metrics.len(),
-                all.layers.len(),
-                all.holdouts.len(),
-                all.flags.len()
-            );
+            print!("{}", summary(&all));
+            println!("fine: {} in {}", count(total(&all), "definition"), count(files, "file"));
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => {
             problems.iter().for_each(|problem| println!("{problem}"));
-            eprintln!("assay: {} problem(s)", problems.len());
+            eprintln!("assay: {}", count(problems.len(), "problem"));
             Ok(ExitCode::from(1))
         }
     }
+}
+
+/// Every experiment on a line of its own, of the other kinds the ids.
+fn summary(all: &Definitions) -> String {
+    let mut out = String::new();
+    for (id, experiment) in &all.experiments {
+        let status = match experiment.status {
+            Status::Draft => "draft",
+            Status::Running => "running",
+            Status::Paused => "paused",
+            Status::Stopped => "stopped",
+        };
+        let metrics: Vec<&str> = experiment.metrics.iter().map(|used| used.metric.as_str()).collect();
+        let metrics = if metrics.is_empty() { "no metrics".to_owned() } else { metrics.join(", ") };
+        let variants = count(experiment.variants.len(), "variant");
+        out.push_str(&format!("experiment  {id} ({status}, {variants} of {}): {metrics}\n", experiment.unit));
+    }
+    let kinds: [(&str, Vec<String>); 5] = [
+        ("metrics", all.metrics.keys().cloned().collect()),
+        ("layers", all.layers.keys().cloned().collect()),
+        ("holdouts", all.holdouts.keys().cloned().collect()),
+        ("flags", all.flags.keys().cloned().collect()),
+        ("schemas", all.schemas.keys().map(u32::to_string).collect()),
+    ];
+    for (kind, ids) in kinds.iter().filter(|(_, ids)| !ids.is_empty()) {
+        out.push_str(&format!("{kind:<11} {}\n", ids.join(", ")));
+    }
+    out
+}
+
+fn total(all: &Definitions) -> usize {
+    all.experiments.len()
+        + all.metrics.len()
+        + all.layers.len()
+        + all.holdouts.len()
+        + all.flags.len()
+        + all.schemas.len()
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -4,10 +4,15 @@ use anyhow::{Context, Result, bail};
 use assay_experiment::{Definitions, Problem, Source, parse};
 use std::path::{Path, PathBuf};
 
-/// What a directory holds: definitions, or the problems with them.
-pub fn read(directory: &Path) -> Result<Result<Definitions, Vec<Problem>>> {
+/// Deepest directory that is read. A link to a directory above would lead down without end.
+const DEPTH_MAX: usize = 16;
+/// Most files of one set.
+const FILES_MAX: usize = 10_000;
+
+/// What a directory holds: the number of its files, and definitions or the problems with them.
+pub fn read(directory: &Path) -> Result<(usize, Result<Definitions, Vec<Problem>>)> {
     let mut files = Vec::new();
-    collect(directory, &mut files)?;
+    collect(directory, 0, &mut files)?;
     files.sort();
     if files.is_empty() {
         bail!(
@@ -15,18 +20,32 @@ pub fn read(directory: &Path) -> Result<Result<Definitions, Vec<Problem>>> {
             directory.display()
         );
     }
-    let mut texts = Vec::new();
+    let (mut texts, mut unreadable) = (Vec::new(), Vec::new());
     for file in &files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        texts.push((file.display().to_string(), text));
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => texts.push((name, text)),
+            Err(problem) => {
+                unreadable.push(Problem {
+                    file: name,
+                    line: 0,
+                    column: 0,
+                    message: format!("cannot be read: {problem}"),
+                });
+            }
+        }
+    }
+    // What such a file would have defined is missing elsewhere, so the others would be blamed for it.
+    if !unreadable.is_empty() {
+        return Ok((files.len(), Err(unreadable)));
     }
     let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    Ok(parse(&sources))
+    Ok((files.len(), parse(&sources)))
 }
 
 /// The definitions of a directory; problems are told on standard error.
 pub fn load(directory: &Path) -> Result<Definitions> {
-    match read(directory)? {
+    match read(directory)?.1 {
         Ok(definitions) => Ok(definitions),
         Err(problems) => {
             problems.iter().for_each(|problem| eprintln!("{problem}"));
@@ -35,18 +54,29 @@ pub fn load(directory: &Path) -> Result<Definitions> {
     }
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Files and directories whose names start with a dot are left out: where Kubernetes mounts a ConfigMap, each file is a link into such a
+/// directory, in which it would be found a second time.
+fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     if path.is_file() {
         files.push(path.to_owned());
         return Ok(());
     }
+    if depth > DEPTH_MAX {
+        bail!("{} is more than {DEPTH_MAX} directories deep; is there a link to a directory above it?", path.display());
+    }
     for entry in std::fs::read_dir(path).with_context(|| format!("reading the definitions in {}", path.display()))? {
         let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+            continue;
+        }
         let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         if path.is_dir() {
-            collect(&path, files)?;
+            collect(&path, depth + 1, files)?;
         } else if yaml {
             files.push(path);
+        }
+        if files.len() > FILES_MAX {
+            bail!("more than {FILES_MAX} files of definitions; is there a link to a directory above them?");
         }
     }
     Ok(())

@@ -49,6 +49,9 @@ pub struct Arguments {
     /// Log, for a real Kafka: kafka://HOST:PORT. Topics get a new name for every start.
     #[arg(long, value_name = "ADDRESS")]
     log: Option<String>,
+    /// Seconds between snapshots; after a kill, at most so many are read again.
+    #[arg(long, value_name = "SECONDS", env = "ASSAY_SNAPSHOT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    snapshot_seconds: u64,
     /// A ClickHouse server, http://HOST:PORT, in place of the embedded engine. The database gets the name of the demonstration.
     #[arg(long, value_name = "URL")]
     clickhouse: Option<String>,
@@ -93,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         clickhouse: arguments.clickhouse.clone(),
         database: arguments.clickhouse.as_ref().map(|_| format!("assay_demo_{}", progress.start_ms)),
         config: Some(config),
-        snapshot_seconds: Some(10),
+        snapshot_seconds: Some(arguments.snapshot_seconds),
         clickhouse_listen: if arguments.clickhouse.is_none() { Some(free_or(8123)?) } else { None },
         listen: Some(free_or(8080)?),
         ..Given::default()

@@ -11,8 +11,8 @@ use assay_control_plane::{Publisher, install};
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
 use assay_pipeline::{
-    ClickHouse, ClickHouseSettings, DirectoryStore, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics,
-    migrate,
+    ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline, SystemClock,
+    Topics,
 };
 use prometheus::Registry;
 use std::net::SocketAddr;
@@ -25,10 +25,17 @@ use tokio::sync::watch;
 
 /// Events are kept this long in a topic that is made now.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// Between two looks at whether the definitions have to be appended again. What is read then need not be read before publishing.
+const KEEP_EVERY: Duration = Duration::from_secs(300);
 /// An insert that takes longer counts as failed.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Snapshots older than this are removed when newer ones are whole.
-const KEEP_SNAPSHOTS: Duration = Duration::from_secs(3_600);
+/// Snapshots of the last day stay, and the last one of every day for as long as the log keeps its records. On disk that is a day of
+/// snapshots at their interval, and one for each day of the retention.
+const KEEP: Keep = Keep { all_for: Duration::from_secs(24 * 3_600), dailies_for: RETENTION };
+/// Rows and snapshots that may wait in memory to be flushed.
+const FLUSH_BYTES: u64 = 512 << 20;
+/// Between attempts to make the tables of a ClickHouse that was away at the start.
+const PREPARE_EVERY: Duration = Duration::from_secs(5);
 
 /// Which services run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -99,15 +106,23 @@ impl Engine {
             },
             runtime.handle().clone(),
         );
-        if let Err(problem) = migrate(&clickhouse) {
+        let tables = Arc::new(Migrated::new(clickhouse.clone()));
+        if let Err(problem) = tables.prepare() {
             match settings.clickhouse {
                 ClickHouseAt::Embedded(_) => return Err(anyhow!(problem).context("preparing ClickHouse's tables")),
                 // Results do not need it; rows wait, and the tables are made when it is there.
-                ClickHouseAt::Url(_) => tracing::error!(%problem, "ClickHouse is not ready; rows wait in the store"),
+                ClickHouseAt::Url(_) => prepare_later(&runtime, tables.clone(), stopped.clone()),
             }
         }
         if runs(Part::ControlPlane) {
             publish(log.as_ref(), settings, &topics, &genesis)?;
+            runtime.spawn(keep_published(
+                log.clone(),
+                topics.events.clone(),
+                genesis.partitions,
+                settings.data.join("control"),
+                stopped.clone(),
+            ));
         }
         let store = Arc::new(DirectoryStore::open(&settings.data.join("store"))?);
         let pipeline = match runs(Part::Pipeline) {
@@ -116,20 +131,29 @@ impl Engine {
                 log_id: genesis.log.clone(),
                 topics: topics.clone(),
                 partitions: (0..genesis.partitions).collect(),
-                sink: Arc::new(clickhouse.clone()),
+                sink: tables,
                 store: store.clone(),
                 runs: settings.data.join("runs"),
                 clock: Arc::new(SystemClock::default()),
                 metrics: Metrics::new(&registry)?,
                 owner: OwnerSettings { snapshot_every: settings.snapshot_every, ..OwnerSettings::default() },
-                keep_snapshots: KEEP_SNAPSHOTS,
+                keep: KEEP,
                 spill_bytes_max: settings.spill_bytes,
+                flush_bytes_max: FLUSH_BYTES,
             })?)),
             false => None,
         };
         let health = Arc::new(Health::new(registry, pipeline.clone())?);
         let reporter = match runs(Part::Analysis) {
-            true => Some(Reporter::start(log.clone(), &topics, &genesis, store, clickhouse.clone(), health.clone())),
+            true => Some(Reporter::start(
+                log.clone(),
+                &topics,
+                &genesis,
+                store,
+                clickhouse.clone(),
+                health.clone(),
+                settings.snapshot_every,
+            )),
             false => None,
         };
         runtime.spawn(health::serve(health.clone(), listener, stopped));
@@ -162,6 +186,24 @@ impl Engine {
             runtime.shutdown_timeout(Duration::from_secs(10));
         }
     }
+}
+
+/// Makes the tables as soon as ClickHouse is there: the first chunk of rows would do it too, but results may be written before.
+fn prepare_later(runtime: &Runtime, tables: Arc<Migrated>, mut stopped: watch::Receiver<bool>) {
+    runtime.spawn(async move {
+        loop {
+            let next = tables.clone();
+            let prepared = tokio::task::spawn_blocking(move || next.prepare().is_ok()).await;
+            if !matches!(prepared, Ok(false)) {
+                return;
+            }
+            tokio::select! {
+                // The sender says so once, or is dropped.
+                _ = stopped.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(PREPARE_EVERY) => {}
+            }
+        }
+    });
 }
 
 fn listen(runtime: &Runtime, address: SocketAddr, option: &str) -> Result<TcpListener> {
@@ -232,7 +274,31 @@ fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesi
     publisher.resume()?;
     let Some(directory) = &settings.config else { return Ok(()) };
     let wanted = definitions::load(directory)?;
-    let version = publisher.publish(&wanted, None).context("publishing the definitions")?;
+    let version = publisher.publish(&wanted).context("publishing the definitions")?;
     tracing::info!(version = version.number, "definitions are in force");
     Ok(())
+}
+
+/// Every few minutes: what was published must never leave the log with old records, and what others published becomes known.
+async fn keep_published(
+    log: Arc<dyn Log>,
+    events: String,
+    partitions: u32,
+    directory: PathBuf,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // The sender says so once, or is dropped.
+    while tokio::time::timeout(KEEP_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
+        let (log, events, directory) = (log.clone(), events.clone(), directory.clone());
+        let kept = tokio::task::spawn_blocking(move || {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Publisher::new(log.as_ref(), &events, partitions, &directory).keep(now.as_millis() as i64, RETENTION)
+        });
+        match kept.await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::info!("appended the definitions again"),
+            Ok(Err(problem)) => tracing::error!(%problem, "could not keep the definitions in the log; trying again"),
+            Err(problem) => tracing::error!(%problem, "keeping the definitions in the log failed; trying again"),
+        }
+    }
 }

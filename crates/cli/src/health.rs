@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, Opts, Registry, TextEncoder};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
@@ -30,7 +31,25 @@ struct Inner {
     pipeline: Option<Arc<Pipeline>>,
     view: Option<View>,
     frozen: Vec<(u32, Freeze)>,
-    analysis: Option<String>,
+    analysis: Doings,
+    /// Why results no longer go to ClickHouse, if they do not.
+    writer: Option<String>,
+    /// Experiments that have gauges.
+    gauges: BTreeSet<String>,
+}
+
+/// What the analysis does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Doings {
+    /// It runs in another process, or nowhere.
+    #[default]
+    Elsewhere,
+    /// It reads what it missed, or waits for the first look that every partition has closed.
+    Starting,
+    /// It follows the log.
+    Follows,
+    /// It does not go on, and this is why.
+    Failed(String),
 }
 
 /// A fold that said nothing for this long is dead.
@@ -98,25 +117,54 @@ impl Health {
         self.held().pipeline = None;
     }
 
-    pub fn show(&self, view: View, frozen: Vec<(u32, Freeze)>) {
-        let look_ms = view.aligned.look.millis();
-        self.freshness.set(look_ms as f64 / 1e3);
-        self.latency.observe((now_ms() - look_ms).max(0) as f64 / 1e3);
-        for experiment in &view.aligned.experiments {
-            self.srm.with_label_values(&[&experiment.id]).set(experiment.srm.p_value_running);
-            let units: i64 = experiment.units.iter().sum::<i64>() + experiment.crossed;
-            self.crossed.with_label_values(&[&experiment.id]).set(experiment.crossed as f64 / units.max(1) as f64);
-        }
+    /// The analysis runs here: until its first results nothing is ready.
+    pub fn expect_analysis(&self) {
+        self.held().analysis = Doings::Starting;
+    }
+
+    /// What the analysis has: a view where it changed, which partitions are frozen, and whether it has read what it missed.
+    pub fn show(&self, view: Option<&View>, frozen: Vec<(u32, Freeze)>, caught_up: bool) {
         let mut inner = self.held();
+        if let Some(view) = view {
+            self.measure(&mut inner, view);
+            inner.view = Some(view.clone());
+        }
         if frozen.len() > inner.frozen.len() {
             self.mismatches.inc_by((frozen.len() - inner.frozen.len()) as u64);
         }
-        (inner.view, inner.frozen, inner.analysis) = (Some(view), frozen, None);
+        inner.frozen = frozen;
+        inner.analysis = if caught_up && inner.view.is_some() { Doings::Follows } else { Doings::Starting };
+    }
+
+    /// The gauges of a view that was not shown yet. One experiment has one value, that of the phase in force.
+    fn measure(&self, inner: &mut Inner, view: &View) {
+        let look_ms = view.aligned.look.millis();
+        if inner.view.as_ref().is_none_or(|before| before.aligned.look != view.aligned.look) {
+            self.freshness.set(look_ms as f64 / 1e3);
+            self.latency.observe((now_ms() - look_ms).max(0) as f64 / 1e3);
+        }
+        let mut gone = std::mem::take(&mut inner.gauges);
+        for experiment in view.aligned.experiments.iter().filter(|experiment| experiment.in_force) {
+            self.srm.with_label_values(&[&experiment.id]).set(experiment.srm.p_value_running);
+            let units: i64 = experiment.units.iter().sum::<i64>() + experiment.crossed;
+            self.crossed.with_label_values(&[&experiment.id]).set(experiment.crossed as f64 / units.max(1) as f64);
+            gone.remove(&experiment.id);
+            inner.gauges.insert(experiment.id.clone());
+        }
+        for id in gone {
+            // It had these values when it was in force, so they are there to be removed.
+            let _ = (self.srm.remove_label_values(&[&id]), self.crossed.remove_label_values(&[&id]));
+        }
     }
 
     /// The analysis does not go on.
     pub fn analysis_failed(&self, problem: String) {
-        self.held().analysis = Some(problem);
+        self.held().analysis = Doings::Failed(problem);
+    }
+
+    /// Results no longer go to ClickHouse, and nothing tries again.
+    pub fn writer_failed(&self, problem: String) {
+        self.held().writer = Some(problem);
     }
 
     /// Whether everything keeps up; the text says what does not.
@@ -125,19 +173,23 @@ impl Health {
         let inner = self.held();
         let behind: Vec<_> = partitions.iter().filter(|one| one.doing != Doing::Live).collect();
         let doing = |one: &PartitionStatus| match &one.doing {
-            Doing::Starting => "starting: reads what it missed".to_owned(),
+            Doing::Starting => "starting: restores its state".to_owned(),
+            Doing::CatchingUp => "catching up: reads what it missed".to_owned(),
             Doing::Live => "live".to_owned(),
             Doing::Paused(why) => format!("paused: {why}"),
             Doing::Halted(why) => format!("halted: {why}"),
         };
-        let ready = behind.is_empty() && inner.frozen.is_empty() && inner.analysis.is_none();
+        let (follows, analysis) = inner.analysis();
+        let ready = behind.is_empty() && inner.frozen.is_empty() && follows && inner.writer.is_none();
         let text = json!({
             "ready": ready,
             "partitions": partitions.iter().map(|one| json!({
                 "partition": one.partition, "state": doing(one), "next_offset": one.next_offset, "lag": one.lag,
             })).collect::<Vec<_>>(),
             "frozen": inner.frozen.iter().map(|(partition, why)| json!({"partition": partition, "why": why.to_string()})).collect::<Vec<_>>(),
-            "analysis": inner.analysis.clone().unwrap_or_else(|| "fine".to_owned()),
+            "analysis": analysis,
+            "results_writer": inner.writer.as_deref().unwrap_or("fine"),
+            "look": inner.view.as_ref().map(|view| assay_experiment::format_time(view.aligned.look)),
             // Results stay live without it, so it does not make the service unready.
             "clickhouse": if spilled.0 == 0 { "fine".to_owned() } else { format!("{} chunks ({} bytes) wait: {}", spilled.0, spilled.1, spilled.2) },
         });
@@ -149,6 +201,31 @@ impl Health {
         self.partitions()
             .iter()
             .all(|one| matches!(one.doing, Doing::Halted(_) | Doing::Starting) || now - one.alive_ms < SILENCE_MAX_MS)
+    }
+}
+
+impl Inner {
+    /// Whether the analysis keeps up, and in words what it does.
+    fn analysis(&self) -> (bool, String) {
+        let late = self.view.as_ref().map(|view| view.freshness).filter(|freshness| freshness.is_late());
+        match (&self.analysis, late) {
+            (Doings::Elsewhere, _) => (true, "not here".to_owned()),
+            (Doings::Starting, _) if self.view.is_none() => {
+                (false, "starting: waits for the first look that every partition has closed".to_owned())
+            }
+            (Doings::Starting, _) => (false, "starting: reads what it missed".to_owned()),
+            (Doings::Failed(why), _) => (false, why.clone()),
+            (Doings::Follows, Some(late)) => {
+                let partition = late.held_by.map_or_else(|| "a partition".to_owned(), |it| format!("partition {it}"));
+                let why = if late.versions_differ { "for the version of the definitions that others have" } else { "" };
+                let seconds = late.age.0 / 1_000_000;
+                let text =
+                    format!("{}: the aligned look is {seconds} s behind, waits for {partition} {why}", late.state());
+                // Provisional results bridge some seconds; beyond that people should be sent elsewhere.
+                (late.state() != "stale", text.trim_end().to_owned())
+            }
+            (Doings::Follows, None) => (true, "fine".to_owned()),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! The analysis on a thread: results to the topic, to ClickHouse, and to whoever looks; its snapshot into the store.
 
 use crate::health::Health;
-use assay_analysis::{AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, result_rows};
+use assay_analysis::{AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, View, result_rows};
 use assay_broker::Log;
 use assay_experiment::Span;
 use assay_experiment::control::Genesis;
 use assay_pipeline::{ClickHouse, DirectoryStore, Store, Topics};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -17,8 +19,8 @@ const POLL: Duration = Duration::from_millis(40);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// Between rows in ClickHouse.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// Between snapshots of the analysis.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
+/// Between snapshots of the analysis, at most; they are small, so less than between those of a partition.
+const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(10);
 /// Snapshots of the analysis that are kept.
 const SNAPSHOTS_KEPT: usize = 3;
 /// After a failure.
@@ -50,6 +52,7 @@ struct Work {
     store: Arc<DirectoryStore>,
     prefix: String,
     health: Arc<Health>,
+    snapshot_every: Duration,
     stop: Arc<AtomicBool>,
     desk: Arc<Desk>,
 }
@@ -63,7 +66,9 @@ impl Reporter {
         store: Arc<DirectoryStore>,
         clickhouse: ClickHouse,
         health: Arc<Health>,
+        snapshot_every: Duration,
     ) -> Self {
+        health.expect_analysis();
         let stop = Arc::new(AtomicBool::new(false));
         let desk = Arc::new(Desk::default());
         let work = Work {
@@ -73,16 +78,25 @@ impl Reporter {
             store,
             prefix: format!("analysis/{}/", genesis.log),
             health,
+            snapshot_every: snapshot_every.min(SNAPSHOT_EVERY_MAX),
             stop: stop.clone(),
             desk: desk.clone(),
         };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("the system has two more threads")
         };
-        let (writer_stop, writer_desk) = (stop.clone(), desk.clone());
+        let (writer_stop, writer_desk, writer_health) = (stop.clone(), desk.clone(), work.health.clone());
         let threads = vec![
             spawn("analysis", Box::new(move || work.run())),
-            spawn("results", Box::new(move || write(&writer_desk, &clickhouse, &writer_stop))),
+            spawn(
+                "results",
+                Box::new(move || {
+                    if let Err(problem) = guard(|| write(&writer_desk, &clickhouse, &writer_stop)) {
+                        tracing::error!(problem, "results no longer go to ClickHouse; start again");
+                        writer_health.writer_failed(problem);
+                    }
+                }),
+            ),
         ];
         Reporter { stop, desk, threads }
     }
@@ -98,12 +112,44 @@ impl Reporter {
     }
 }
 
+/// Makes a panic an error in words: otherwise it would end the thread and leave old results that look like new ones.
+fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    // What the closure was changing is thrown away: the analysis starts again from its snapshot.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panicked(panic.as_ref()))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("panicked, which is a bug: {}", text.unwrap_or("without a message"))
+}
+
+/// When things were done last.
+struct Times {
+    published: Instant,
+    written: Instant,
+    kept: Instant,
+}
+
+/// What was shown last: when a view differs from it, there is something to tell.
+#[derive(PartialEq)]
+struct Shown {
+    aligned: i64,
+    provisional: Option<i64>,
+}
+
+impl Shown {
+    fn of(view: &View) -> Self {
+        Shown { aligned: view.aligned.look.0, provisional: view.provisional.as_ref().map(|newer| newer.look.0) }
+    }
+}
+
 impl Work {
     fn run(&self) {
         while !self.stop.load(Ordering::SeqCst) {
-            if let Err(problem) = self.turn() {
-                tracing::error!(%problem, "the analysis starts again from its snapshot");
-                self.health.analysis_failed(problem.to_string());
+            let outcome = guard(|| self.turn().map_err(|problem| problem.to_string()));
+            if let Err(problem) = outcome.and_then(|ended| ended) {
+                tracing::error!(problem, "the analysis starts again from its snapshot");
+                self.health.analysis_failed(problem);
                 std::thread::sleep(BACKOFF);
             }
         }
@@ -113,35 +159,50 @@ impl Work {
         let Topics { aggregates, results, .. } = &self.topics;
         let mut service =
             Service::open(self.log.clone(), aggregates, results, crate::build(), self.late, self.restore())?;
-        let (mut published, mut written, mut kept) =
-            (Instant::now() - PUBLISH_EVERY, Instant::now() - WRITE_EVERY, Instant::now());
-        let (mut unpublished, mut unkept) = (service.analysis().results().is_some(), false);
+        let now = Instant::now();
+        let mut times = Times { published: now - PUBLISH_EVERY, written: now - WRITE_EVERY, kept: now };
+        let (mut shown, mut published, mut unkept) = (None, None, false);
         loop {
             let stopping = self.stop.load(Ordering::SeqCst);
-            if service.step(POLL)? || unpublished {
-                (unpublished, unkept) = (true, true);
-                if let Some(view) = service.view() {
-                    self.health.show(view, service.frozen());
-                }
-            }
-            if unpublished
-                && (published.elapsed() >= PUBLISH_EVERY || stopping)
-                && let Some(newest) = service.analysis().results()
+            unkept |= service.step(POLL)?;
+            let frozen = service.frozen();
+            // A partition may freeze, and provisional results may come and go, while the aligned look stays where it is.
+            let view = service.view();
+            let is = view.as_ref().map(Shown::of);
+            self.health.show(view.as_ref().filter(|_| is != shown), frozen.clone(), service.caught_up());
+            shown = is;
+            if let Some(view) = &view
+                && published != shown
+                && (times.published.elapsed() >= PUBLISH_EVERY || stopping)
             {
-                service.publish(&newest)?;
-                (published, unpublished) = (Instant::now(), false);
-                if written.elapsed() >= WRITE_EVERY || stopping {
-                    self.hand_over(&mut service, &newest);
-                    written = Instant::now();
+                self.publish(&service, view, published.as_ref())?;
+                published = Some(Shown::of(view));
+                times.published = Instant::now();
+                if times.written.elapsed() >= WRITE_EVERY || stopping {
+                    self.hand_over(&mut service, &view.aligned);
+                    times.written = Instant::now();
                 }
             }
-            if unkept && (kept.elapsed() >= SNAPSHOT_EVERY || stopping) {
+            // After a start from it the contradiction that froze a partition might look like a repeat.
+            if unkept && frozen.is_empty() && (times.kept.elapsed() >= self.snapshot_every || stopping) {
                 self.keep(&service);
-                (kept, unkept) = (Instant::now(), false);
+                (times.kept, unkept) = (Instant::now(), false);
             }
             if stopping {
                 return Ok(());
             }
+        }
+    }
+
+    /// Publishes what is new in a view.
+    fn publish(&self, service: &Service, view: &View, before: Option<&Shown>) -> Result<(), ServiceError> {
+        let is = Shown::of(view);
+        if before.is_none_or(|before| before.aligned != is.aligned) {
+            service.publish(&view.aligned)?;
+        }
+        match &view.provisional {
+            Some(newer) if before.is_none_or(|before| before.provisional != is.provisional) => service.publish(newer),
+            _ => Ok(()),
         }
     }
 

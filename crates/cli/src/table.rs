@@ -90,7 +90,7 @@ fn row(metric: &MetricResult, arm: &Arm) -> [String; 9] {
             "–".to_owned()
         };
         cells[7] = number(comparison.remembered.map_or(look.p_value, |remembered| remembered.running.p_value));
-        cells[8] = if comparison.srm_blocked { "srm_blocked" } else { look.status.name() }.to_owned();
+        cells[8] = comparison.status().to_owned();
     }
     cells
 }

@@ -3,7 +3,7 @@
 //! Whatever defines a number is fixed while an experiment's phase lives, because units that are in it were counted by it. Status, growing
 //! ramps, titles and added metrics may change.
 
-use assay_experiment::{Definitions, Experiment, LayerShare, Status};
+use assay_experiment::{Definitions, Experiment, LayerShare, Metric, Status};
 use std::fmt;
 
 /// A change that is refused.
@@ -41,12 +41,21 @@ pub fn compare(before: &Definitions, after: &Definitions) -> Vec<Refusal> {
                     "metric {} cannot be taken out while the experiment lives; stop it, or start a new phase with a new salt",
                     used.metric
                 ));
-            } else if before.metrics.get(&used.metric) != after.metrics.get(&used.metric) {
+            } else if !same_numbers(before.metrics.get(&used.metric), after.metrics.get(&used.metric)) {
                 refuse(format!(
                     "metric {} is fixed while the experiment uses it; define a metric with a new id and add that",
                     used.metric
                 ));
             }
+        }
+    }
+    for (id, old) in &before.schemas {
+        if after.schemas.get(id).is_some_and(|new| new != old) {
+            refusals.push(Refusal {
+                subject: format!("schema {id}"),
+                reason: "an id stands for one schema for ever; give the new one the id that its registry gave it"
+                    .to_owned(),
+            });
         }
     }
     for (id, old) in &before.layers {
@@ -58,6 +67,14 @@ pub fn compare(before: &Definitions, after: &Definitions) -> Vec<Refusal> {
         }
     }
     refusals
+}
+
+/// Whether two metrics differ in nothing but what people call them.
+fn same_numbers(old: Option<&Metric>, new: Option<&Metric>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => *old == Metric { name: old.name.clone(), ..new.clone() },
+        (old, new) => old == new,
+    }
 }
 
 fn phase(old: &Experiment, new: &Experiment, refuse: &mut impl FnMut(String)) {
@@ -78,11 +95,14 @@ fn phase(old: &Experiment, new: &Experiment, refuse: &mut impl FnMut(String)) {
     for (name, _) in fixed.iter().filter(|(_, same)| !same) {
         refuse(format!("its {name} cannot change while it lives; start a new phase with a new salt"));
     }
+    // Slots that could not be allotted were refused already.
     let slots = |share: &Option<LayerShare>| share.as_ref().and_then(|share| share.slots.clone()).unwrap_or_default();
     let (was, is) = (slots(&old.layer), slots(&new.layer));
     if old.layer.as_ref().map(|share| &share.layer) != new.layer.as_ref().map(|share| &share.layer) {
         refuse("it cannot move to another layer; start a new phase with a new salt".to_owned());
-    } else if !was.iter().all(|&(from, to)| is.iter().any(|&(low, high)| low <= from && to <= high)) {
+    } else if new.layer.as_ref().is_none_or(|share| share.slots.is_some())
+        && !was.iter().all(|&(from, to)| is.iter().any(|&(low, high)| low <= from && to <= high))
+    {
         refuse("its slots may only grow, otherwise units that are in it would be left alone".to_owned());
     }
 }
@@ -116,6 +136,7 @@ mod tests {
         let used = "metrics: [{ metric: m, role: primary }]";
         check((used, ""), (used, ""), &[]);
         check((used, ""), (&format!("{used}\ntitle: other\nowner: me"), ""), &[]);
+        check((used, ""), (used, "name: Purchases\ndescription: all of them"), &[]);
         check((used, ""), (used, "cap: 5"), &["define a metric with a new id"]);
         check((used, ""), (&format!("{used}\ncrossing: first"), ""), &["its crossing cannot change"]);
         check((used, ""), (&format!("{used}\nsegments: [{{ attribute: x, values: [y] }}]"), ""), &["its segments"]);

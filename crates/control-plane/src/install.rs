@@ -2,7 +2,7 @@
 
 use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, TopicSpec};
 use assay_experiment::control::{self, Control, Encoded, Genesis};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::files::{FileError, read, write};
@@ -51,11 +51,25 @@ pub enum InstallError {
         /// How many it should have.
         wanted: u32,
     },
+    /// A file of this installation that cannot be read.
+    #[error(
+        "{} is damaged ({problem}); restore it from a copy, or remove it if the topic is certainly the one that this data directory belongs to",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Its start was removed, and nothing here knows what it was.
     #[error(
         "the start of {0} was removed and this data directory does not know the log; copy the data directory that does"
     )]
     Unknown(String),
+    /// The settings of a new log contradict each other.
+    #[error("{0}; nothing was written, choose other settings")]
+    Settings(#[from] assay_experiment::Malformed),
 }
 
 /// How long reading the first record may take.
@@ -76,7 +90,15 @@ pub fn install(
         partitions = log.create_topic(spec)?.partitions;
     }
     let file = directory.join("genesis.json");
-    let known = read(&file)?.and_then(|bytes| Genesis::decode(&bytes).ok());
+    let known = match read(&file)? {
+        // Without it a topic that was made again could not be told from the one that this directory belongs to.
+        Some(bytes) => Some(
+            Genesis::decode(&bytes)
+                .map_err(|problem| InstallError::Damaged { path: file.clone(), problem: problem.to_string() })?,
+        ),
+        None => None,
+    };
+    let is_new = known.is_none();
     let genesis = match (first(log, events, 0)?, known) {
         (Start::Genesis(found), None) => found,
         (Start::Genesis(found), Some(known)) if found == known => known,
@@ -94,7 +116,9 @@ pub fn install(
         }
         (Start::Empty, None) => {
             let id = uuid::Uuid::new_v4().simple().to_string();
-            append(log, events, 0, &control::genesis(&wanted(id, uuid::Uuid::new_v4().as_u64_pair().0)))?;
+            let genesis = wanted(id, uuid::Uuid::new_v4().as_u64_pair().0);
+            genesis.check()?;
+            append(log, events, 0, &control::genesis(&genesis))?;
             // Another process may have been faster: the first record counts.
             match first(log, events, 0)? {
                 Start::Genesis(genesis) => genesis,
@@ -111,6 +135,13 @@ pub fn install(
     }
     for partition in 1..partitions {
         if let Start::Empty = first(log, events, partition)? {
+            if !is_new {
+                return Err(InstallError::Recreated {
+                    topic: format!("partition {partition} of {events}"),
+                    found: "empty".to_owned(),
+                    known: genesis.log,
+                });
+            }
             append(log, events, partition, &control::genesis(&genesis))?;
         }
         match first(log, events, partition)? {

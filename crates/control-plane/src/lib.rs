@@ -5,7 +5,9 @@
 
 mod change;
 mod files;
+mod history;
 mod install;
+mod ledger;
 mod mint;
 mod publish;
 

@@ -1,7 +1,8 @@
 //! Completes definitions before they are published: salts, and slots for `traffic`.
 
 use crate::change::Refusal;
-use assay_experiment::{Definitions, Status};
+use assay_experiment::{Definitions, Experiment, Status};
+use std::collections::BTreeMap;
 
 /// Slots of a layer.
 const SLOTS: u32 = 1_000_000;
@@ -16,46 +17,71 @@ pub(crate) fn complete(next: &mut Definitions, before: &Definitions) -> Vec<Refu
             experiment.salt = Some(known.unwrap_or_else(mint));
         }
     }
-    let ids: Vec<String> = next.experiments.keys().cloned().collect();
-    ids.iter().filter_map(|id| allot(id, next, before).err()).collect()
+    let mut refusals = Vec::new();
+    let mut wanting: BTreeMap<String, (Ranges, u32)> = BTreeMap::new();
+    for (id, experiment) in &next.experiments {
+        let Some(traffic) = experiment.layer.as_ref().and_then(|share| share.traffic) else { continue };
+        match keep(id, traffic, experiment, before) {
+            Ok(kept) => wanting.extend([(id.clone(), (kept, traffic))]),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    // What members of a layer have or keep is taken; what others give up with this version is free for those who want more.
+    let mut used: BTreeMap<String, Ranges> = BTreeMap::new();
+    for (id, experiment) in next.experiments.iter().filter(|(_, it)| it.status != Status::Stopped) {
+        let Some(share) = &experiment.layer else { continue };
+        let kept = wanting.get(id).map(|(kept, _)| kept).or(share.slots.as_ref());
+        used.entry(share.layer.clone()).or_default().extend(kept.into_iter().flatten());
+    }
+    for (id, (kept, traffic)) in wanting {
+        let experiment = next.experiments.get_mut(&id).expect("it was found there");
+        let (status, Some(share)) = (experiment.status, &mut experiment.layer) else { continue };
+        let used = used.entry(share.layer.clone()).or_default();
+        // Nobody enters a stopped experiment any more, so it needs no more than it had.
+        let more = if status == Status::Stopped { 0 } else { traffic - size(&kept) };
+        match grow(kept, used, more) {
+            Some(slots) => {
+                if status != Status::Stopped {
+                    used.extend(slots.iter().copied());
+                }
+                (share.slots, share.traffic) = (Some(slots), None);
+            }
+            None => refusals.push(Refusal {
+                subject: format!("experiment {id}"),
+                reason: format!(
+                    "layer {} has no free slots for {} %; stop another experiment in it",
+                    share.layer,
+                    f64::from(traffic) / 1e4
+                ),
+            }),
+        }
+    }
+    refusals
 }
 
 fn mint() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
 }
 
-fn allot(id: &str, next: &mut Definitions, before: &Definitions) -> Result<(), Refusal> {
-    let experiment = &next.experiments[id];
-    let Some(share) = &experiment.layer else { return Ok(()) };
-    let (Some(traffic), None) = (share.traffic, &share.slots) else { return Ok(()) };
-    let same_phase = before.experiments.get(id).filter(|old| old.salt == experiment.salt);
-    let had: Ranges = same_phase.and_then(|old| old.layer.as_ref()?.slots.clone()).unwrap_or_default();
-    let refuse = |reason: String| Refusal { subject: format!("experiment {id}"), reason };
-    let size: u32 = had.iter().map(|(from, to)| to - from).sum();
-    if traffic < size {
-        return Err(refuse(format!("traffic may only grow; it has {} % of its layer", f64::from(size) / 1e4)));
+fn size(ranges: &Ranges) -> u32 {
+    ranges.iter().map(|(from, to)| to - from).sum()
+}
+
+/// The slots that an experiment has already in this phase.
+fn keep(id: &str, traffic: u32, experiment: &Experiment, before: &Definitions) -> Result<Ranges, Refusal> {
+    let layer = |it: &Experiment| it.layer.as_ref().map(|share| share.layer.clone());
+    let old = before.experiments.get(id).filter(|old| old.salt == experiment.salt && layer(old) == layer(experiment));
+    let Some(old) = old else { return Ok(Ranges::new()) };
+    let had = old.layer.as_ref().and_then(|share| share.slots.clone()).unwrap_or_default();
+    match size(&had) {
+        size if size <= traffic || experiment.status == Status::Stopped => Ok(had),
+        // Nobody was in a draft.
+        _ if old.status == Status::Draft => Ok(Ranges::new()),
+        size => Err(Refusal {
+            subject: format!("experiment {id}"),
+            reason: format!("traffic may only grow; it has {} % of its layer", f64::from(size) / 1e4),
+        }),
     }
-    let taken = |all: &Definitions| -> Ranges {
-        all.experiments
-            .iter()
-            .filter(|(other, it)| *other != id && it.status != Status::Stopped)
-            .filter_map(|(_, it)| it.layer.as_ref().filter(|other| other.layer == share.layer)?.slots.clone())
-            .flatten()
-            .collect()
-    };
-    let mut used = had.clone();
-    used.extend(taken(next));
-    // Not yet allotted ones keep what they had.
-    used.extend(taken(before));
-    let slots = grow(had, &mut used, traffic - size).ok_or_else(|| {
-        refuse(format!(
-            "layer {} has no free slots for {} %; stop another experiment in it",
-            share.layer,
-            f64::from(traffic) / 1e4
-        ))
-    })?;
-    next.experiments.get_mut(id).expect("it was just read").layer.as_mut().expect("it has one").slots = Some(slots);
-    Ok(())
 }
 
 /// Adds free slots, lowest first.

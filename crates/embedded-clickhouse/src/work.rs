@@ -4,6 +4,7 @@ use crate::Error;
 use crate::ffi::{Answer, Connection, Parameters};
 use crate::session::SessionName;
 use crate::statement::{Shape, shape};
+use crate::tokens::{Token, Tokens};
 use bytes::Bytes;
 
 /// A statement with everything that HTTP may say beside it.
@@ -87,13 +88,33 @@ impl Prepared {
 
     /// Runs it. `tag` marks it among the running statements, so that it can be killed.
     pub(crate) fn run(&self, connection: &mut Connection, tag: &str) -> Result<Answer, Error> {
+        match self.work.session {
+            // The connection ends with the statement, and what was set with it.
+            None => self.run_once(connection, tag),
+            Some(_) => {
+                let restore = self.remember(connection)?;
+                let answer = self.run_once(connection, tag);
+                // A session that cannot be restored must not go on with the settings of somebody's single statement.
+                restore.iter().try_for_each(|sql| command(connection, sql))?;
+                answer
+            }
+        }
+    }
+
+    fn run_once(&self, connection: &mut Connection, tag: &str) -> Result<Answer, Error> {
         if let Some(database) = &self.work.database {
             command(connection, &format!("USE {}", identifier(database)))?;
         }
         command(connection, &settings(&self.work.settings, tag)?)?;
-        if self.work.read_only {
+        match (self.work.read_only, &self.work.session) {
             // 2: settings may still change, as for GET on a server.
-            command(connection, "SET readonly = 2")?;
+            (true, None) => command(connection, "SET readonly = 2")?,
+            // In a session there would be no way back from it, so the statement itself is looked at.
+            (true, Some(_)) if !self.reads() => {
+                let text = "Cannot execute query in readonly mode: only reading statements are allowed by GET; use POST";
+                return Err(Error::exception(164, "READONLY", text));
+            }
+            _ => {}
         }
         let parameters = &self.work.parameters;
         match &self.step {
@@ -104,6 +125,52 @@ impl Prepared {
         }
         .map_err(|message| Error::from_engine(&message))
     }
+
+    /// Whether the statement begins as only reading ones do.
+    fn reads(&self) -> bool {
+        let Step::Query { sql } = &self.step else { return false };
+        let mut tokens = Tokens::new(sql);
+        let first = tokens.next().is_some_and(|first| {
+            first == Token::Mark(b'(') || READING.iter().any(|keyword| first.is(keyword))
+        });
+        // `WITH … INSERT` begins like a question.
+        first && !tokens.any(|token| token.is("INSERT"))
+    }
+
+    /// Statements that bring the session back to its own database and settings: what HTTP says beside a statement is for that one alone.
+    /// A `SET` or `USE` is meant to stay.
+    fn remember(&self, connection: &mut Connection) -> Result<Vec<String>, Error> {
+        let first = |keyword: &str| matches!(&self.step, Step::Query { sql } if Tokens::new(sql).accept(keyword));
+        let mut restore = Vec::new();
+        if self.work.database.is_some() && !first("USE") {
+            restore.push(format!("USE {}", identifier(&ask(connection, "SELECT currentDatabase()")?)));
+        }
+        if !self.work.settings.is_empty() && !first("SET") {
+            let names: Vec<String> = self.work.settings.iter().map(|(name, _)| literal(name)).collect();
+            let quoted = r"concat('\'', replaceAll(replaceAll(value, '\\', '\\\\'), '\'', '\\\''), '\'')";
+            let sql = format!(
+                "SELECT arrayStringConcat(groupArray(concat(name, ' = ', if(changed, {quoted}, 'DEFAULT'))), ', ') \
+                 FROM system.settings WHERE name IN ({})",
+                names.join(", ")
+            );
+            let all = ask(connection, &sql)?;
+            // Unknown names are none of the session's; running the statement says that they are unknown.
+            if !all.is_empty() {
+                restore.push(format!("SET {all}"));
+            }
+        }
+        Ok(restore)
+    }
+}
+
+/// What a statement that only reads can begin with.
+const READING: [&str; 9] = ["SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "SET"];
+
+/// The one text that a query gives.
+fn ask(connection: &mut Connection, sql: &str) -> Result<String, Error> {
+    let answer = connection.query(sql.as_bytes(), "TSVRaw", &Parameters::default());
+    let body = answer.map_err(|message| Error::from_engine(&message))?.body;
+    Ok(String::from_utf8_lossy(&body).trim_end_matches('\n').to_owned())
 }
 
 fn command(connection: &mut Connection, sql: &str) -> Result<(), Error> {

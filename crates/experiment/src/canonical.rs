@@ -1,12 +1,13 @@
 //! Canonical JSON of definitions: the bodies of config records. Keys are sorted, defaults written out, numbers exact.
 //!
-//! JSON is YAML, so reading back goes through the same parser and the same rules as what people write.
+//! Reading back goes through the same rules as what people write.
 
 use crate::decimal::decimal_text;
-use crate::parse::{Source, parse};
+use crate::parse::parse_json;
 use crate::{
-    Assignment, Covariate, Crossing, Definitions, Direction, EventMatch, Experiment, Flag, FlagKind, FlagOutcome,
-    GuardrailAction, Maturity, Method, Metric, MetricKind, RatioPart, Role, Span, Status, Value,
+    Assignment, Covariate, Crossing, Definitions, Direction, EventId, EventMatch, Experiment, Flag, FlagKind,
+    FlagOutcome, GuardrailAction, Maturity, Method, Metric, MetricKind, RatioPart, Role, Span, Status, Value,
+    WriterSchema,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -23,14 +24,30 @@ pub fn parts(all: &Definitions) -> Vec<String> {
         )
     });
     let flags = all.flags.values().map(flag);
+    let schemas = all.schemas.values().map(schema);
+    let retired = all.retired.iter().map(|(id, salts)| json!({"kind": "retired", "id": id, "salts": salts}));
+    let filters = (!all.filters.is_empty()).then(
+        || json!({"kind": "filters", "where": all.filters.iter().map(|filter| object(filter)).collect::<Vec<_>>()}),
+    );
     let experiments = all.experiments.values().map(experiment);
-    metrics.chain(layers).chain(holdouts).chain(flags).chain(experiments).map(|json| json.to_string()).collect()
+    let first = metrics.chain(layers).chain(holdouts).chain(flags).chain(schemas);
+    first.chain(retired).chain(filters).chain(experiments).map(|json| json.to_string()).collect()
 }
 
 /// Definitions from canonical texts. `Err` lists the problems.
 pub fn definitions<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Definitions, String> {
-    let sources: Vec<Source<'a>> = parts.map(|text| Source { name: "config record", text }).collect();
-    parse(&sources).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    parse_json(parts).map_err(|problems| problems.iter().map(|it| it.message.as_str()).collect::<Vec<_>>().join("; "))
+}
+
+/// A filter as an object.
+fn object(filter: &[(String, String)]) -> Json {
+    filter.iter().map(|(name, text)| (name.clone(), json!(text))).collect::<Map<_, _>>().into()
+}
+
+fn schema(it: &WriterSchema) -> Json {
+    let avro: Json = serde_json::from_str(&it.avro).expect("it was JSON when it was read");
+    let guid = it.guid.map(|guid| EventId(u128::from_be_bytes(guid)).to_string());
+    without_null(json!({"kind": "schema", "id": it.id, "guid": guid, "avro": avro}))
 }
 
 fn experiment(it: &Experiment) -> Json {
@@ -123,8 +140,7 @@ fn metric(it: &Metric) -> Json {
 fn with_event(mut out: Json, event: &EventMatch) -> Json {
     out["event"] = json!(event.name);
     if !event.filter.is_empty() {
-        out["where"] =
-            event.filter.iter().map(|(name, text)| (name.clone(), json!(text))).collect::<Map<_, _>>().into();
+        out["where"] = object(&event.filter);
     }
     out
 }

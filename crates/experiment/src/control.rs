@@ -74,18 +74,37 @@ pub struct Encoded {
     pub body: Vec<u8>,
 }
 
+/// Seconds of a day.
+const DAY_S: u64 = 24 * 3_600;
+/// Most partitions of a log.
+const PARTITIONS_MAX: u32 = 65_536;
+/// Looks of all partitions together that close in a second.
+const LOOKS_PER_S: u32 = 64;
+/// Chunks of all partitions together that end in a second. Each is an insert of its rows and one into the ledger, and one of dead letters
+/// where there are any, so six keep ClickHouse near ten inserts a second.
+const CHUNKS_PER_S: u32 = 6;
+/// The shortest chunk.
+const CHUNK_S_MIN: u64 = 5;
+
+/// The least number of seconds that is at least `least`, a multiple of `step`, and divides a day.
+fn divisor_of_day(least: u64, step: u64) -> u64 {
+    let found =
+        (1..=DAY_S / step).map(|count| count * step).find(|&length| length >= least && DAY_S.is_multiple_of(length));
+    found.unwrap_or(DAY_S)
+}
+
 impl Genesis {
-    /// The usual settings for a log of this identity.
+    /// The usual settings for a log of this identity. More partitions make more looks and chunks, so these get longer with them.
     pub fn new(log: String, partitions: u32, hash_seed: u64) -> Self {
-        // More partitions make more look records, so looks get longer with them.
-        let look_ms = 1_000 * u64::from(partitions.div_ceil(64).max(1));
+        let look_s = divisor_of_day(u64::from(partitions.div_ceil(LOOKS_PER_S)).max(1), 1);
+        let chunk_s = divisor_of_day(u64::from(partitions.div_ceil(CHUNKS_PER_S)).max(CHUNK_S_MIN), look_s);
         Genesis {
             log,
             partitions,
             hash_seed,
             semantics: 1,
-            look_ms,
-            chunk_ms: 5 * look_ms,
+            look_ms: 1_000 * look_s,
+            chunk_ms: 1_000 * chunk_s,
             future_ms: 5 * 60 * 1_000,
             late_ms: 24 * 3_600 * 1_000,
             first_exposure_slack_ms: 3_600 * 1_000,
@@ -101,8 +120,14 @@ impl Genesis {
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let genesis: Genesis =
             serde_json::from_slice(body).map_err(|problem| Malformed::whole(format!("genesis record: {problem}")))?;
-        let day = 24 * 3_600 * 1_000;
-        let problem = if genesis.partitions == 0 || genesis.partitions > 65_536 {
+        genesis.check()?;
+        Ok(genesis)
+    }
+
+    /// Whether a log may start with it. To be asked before it is written: a genesis record stays for ever.
+    pub fn check(&self) -> Result<(), Malformed> {
+        let (genesis, day) = (self, 1_000 * DAY_S);
+        let problem = if genesis.partitions == 0 || genesis.partitions > PARTITIONS_MAX {
             "partitions must be from 1 to 65536"
         } else if genesis.look_ms == 0 || genesis.chunk_ms == 0 || !genesis.chunk_ms.is_multiple_of(genesis.look_ms) {
             "chunk_ms must be a multiple of look_ms, and both above 0"
@@ -116,7 +141,7 @@ impl Genesis {
         } else if genesis.log.is_empty() || genesis.log.len() > 64 {
             "log must be 1 to 64 bytes"
         } else {
-            return Ok(genesis);
+            return Ok(());
         };
         Err(Malformed::whole(format!("genesis record: {problem}")))
     }
@@ -210,6 +235,40 @@ mod tests {
         let hash = parts_hash(bodies.iter().map(String::as_str));
         assert_eq!(read(&records[2]), Ok(Some(Control::Close { version: 3, count: 2, hash })));
         assert_eq!(decode(&[("other", b"x")], b"{}"), Ok(None));
+    }
+
+    /// Whatever the number of partitions, the record that starts the log is one that can be read, and ClickHouse is spared.
+    #[test]
+    fn every_number_of_partitions_makes_a_log() {
+        for partitions in (1..=5_000).chain([10_007, 40_000, PARTITIONS_MAX]) {
+            let genesis = Genesis::new("log-1".to_owned(), partitions, 7);
+            assert_eq!(Genesis::decode(&genesis.encode()).as_ref(), Ok(&genesis));
+            let per_s = |length_ms| f64::from(partitions) * 1_000.0 / length_ms as f64;
+            assert!(per_s(genesis.look_ms) <= 64.0 && per_s(genesis.chunk_ms) <= 6.0, "{genesis:?}");
+        }
+        let lengths = |partitions| {
+            let genesis = Genesis::new("log-1".to_owned(), partitions, 7);
+            (genesis.look_ms, genesis.chunk_ms)
+        };
+        assert_eq!(
+            [1, 4, 30, 64, 65, 448].map(lengths),
+            [(1_000, 5_000), (1_000, 5_000), (1_000, 5_000), (1_000, 12_000), (2_000, 12_000), (8_000, 80_000),]
+        );
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_read_is_not_begun() {
+        let good = Genesis::new("log-1".to_owned(), 4, 7);
+        assert_eq!(good.check(), Ok(()));
+        for bad in [
+            Genesis { partitions: 0, ..good.clone() },
+            Genesis { look_ms: 7_000, chunk_ms: 35_000, ..good.clone() },
+            Genesis { chunk_ms: 5_500, ..good.clone() },
+            Genesis { first_exposure_slack_ms: good.late_ms + 1, ..good.clone() },
+        ] {
+            let problem = bad.check().unwrap_err().to_string();
+            assert!(problem.starts_with("genesis record: "), "{problem}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What people define: experiments, metrics, layers, flags and holdouts, after parsing and validation.
 
 use crate::{Span, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One validated set of definitions: every reference resolves, every rule of the format holds.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,6 +16,23 @@ pub struct Definitions {
     pub holdouts: BTreeMap<String, Holdout>,
     /// By id.
     pub flags: BTreeMap<String, Flag>,
+    /// Writers' schemas of events, by the id that a registry gave them.
+    pub schemas: BTreeMap<u32, WriterSchema>,
+    /// Salts of phases that ended, by experiment. Publishing writes them, because units of such a phase must never be mixed with new ones.
+    pub retired: BTreeMap<String, BTreeSet<String>>,
+    /// Filters (`where`) that only earlier versions wanted. Publishing writes them, because the fold never forgets a filter and has room for few.
+    pub filters: BTreeSet<Vec<(String, String)>>,
+}
+
+/// An Avro schema that some producer writes events with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriterSchema {
+    /// What a registry gave it; 1, 2 and 3 are Assay's own unless given to another here.
+    pub id: u32,
+    /// What newer registries give it, for producers that send it in a header.
+    pub guid: Option<[u8; 16]>,
+    /// The schema as compact JSON.
+    pub avro: String,
 }
 
 /// A randomised comparison of variants.
@@ -102,9 +119,9 @@ pub struct Variant {
 pub struct LayerShare {
     /// Id of the layer.
     pub layer: String,
-    /// Sorted, disjoint. `None` until publishing allots the slots for `traffic`.
+    /// Sorted, disjoint, neighbours joined. `None` until publishing allots them.
     pub slots: Option<Vec<(u32, u32)>>,
-    /// Wanted share of the layer, in millionths.
+    /// Wanted share of the layer, in millionths. `None` when the slots are known.
     pub traffic: Option<u32>,
 }
 
@@ -319,7 +336,7 @@ pub struct Flag {
     pub kind: FlagKind,
     /// A disabled flag answers the default.
     pub enabled: bool,
-    /// Name and value, in the order written.
+    /// Name and value, sorted by name: a mapping has no order, so none may have a meaning.
     pub variants: Vec<(String, serde_json::Value)>,
     /// Name of the variant served when no rule decides.
     pub default: String,
@@ -360,6 +377,6 @@ pub struct FlagRule {
 pub enum FlagOutcome {
     /// One variant.
     Serve(String),
-    /// Variants by share, in millionths, adding up to 1,000,000.
+    /// Variants by share, in millionths, adding up to 1,000,000; sorted by name, the order in which they take their buckets.
     Rollout(Vec<(String, u32)>),
 }

@@ -131,7 +131,7 @@ fn time_of(name: &'static str, text: &str) -> Result<Timestamp, Malformed> {
 }
 
 /// 32 hexadecimal digits, with the four hyphens or without.
-fn uuid(text: &[u8]) -> Option<u128> {
+pub(crate) fn uuid(text: &[u8]) -> Option<u128> {
     let hyphens = match text.len() {
         36 => [8, 13, 18, 23].as_slice(),
         32 => &[],

@@ -7,6 +7,8 @@
 
 pub mod assignment;
 pub mod canonical;
+#[cfg(test)]
+mod contract;
 pub mod control;
 mod decimal;
 mod definition;
@@ -18,6 +20,7 @@ mod malformed;
 mod parse;
 mod parse_flag;
 mod parse_metric;
+mod parse_schema;
 pub mod partitioner;
 mod problem;
 mod read;
@@ -34,4 +37,5 @@ pub use malformed::Malformed;
 pub use parse::{Source, parse};
 pub use problem::{Problem, nearest};
 pub use time::{format_time, parse_time};
+pub use validate::wanted_filters;
 pub use vocabulary::{ConfigVersion, EventId, Span, Timestamp, Value};

@@ -23,8 +23,9 @@ impl Malformed {
 
     /// The schema that it was written with is not known.
     pub(crate) fn schema(id: impl fmt::Display) -> Self {
-        let problem =
-            format!("schema {id} is not known here; register it, or send with one of the built-in ids 1, 2 and 3");
+        let problem = format!(
+            "schema {id} is not known here; publish it (kind: schema), or send with one of the built-in ids 1, 2 and 3"
+        );
         Malformed { field: None, problem, unknown_schema: true }
     }
 

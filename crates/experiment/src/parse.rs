@@ -2,9 +2,10 @@
 
 use crate::parse_flag::{flag, holdout, layer};
 use crate::parse_metric::{METRIC_KEYS, metric};
+use crate::parse_schema::{filters, retired, schema};
 use crate::problem::{Problem, nearest};
 use crate::read::{Check, Map};
-use crate::yaml::{Node, Place, documents};
+use crate::yaml::{Content, Node, Place, documents, from_json};
 use crate::{
     Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse,
     Role, Segment, Status, Variant, validate,
@@ -20,8 +21,25 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
-/// Where a definition was written, for problems that show only when everything was read.
-pub(crate) type Places = BTreeMap<(&'static str, String), (String, Place)>;
+/// Where things were written, for problems that show only when everything was read.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// Of each definition, by kind and id.
+    defined: BTreeMap<(&'static str, String), Written>,
+    /// Of each mention: experiment, then kind and id of what it names.
+    used: BTreeMap<(String, &'static str, String), Written>,
+}
+
+/// File and place.
+type Written = (String, Place);
+
+impl Places {
+    /// Where an experiment names another definition, or at least where it is itself.
+    pub fn of_use(&self, experiment: &str, kind: &'static str, id: &str) -> Written {
+        let used = self.used.get(&(experiment.to_owned(), kind, id.to_owned()));
+        used.or_else(|| self.defined.get(&("experiment", experiment.to_owned()))).cloned().unwrap_or_default()
+    }
+}
 
 /// Most documents in one set.
 const DOCUMENTS_MAX: usize = 10_000;
@@ -29,6 +47,10 @@ pub(crate) const VARIANTS_MAX: usize = 32;
 pub(crate) const METRICS_MAX: usize = 64;
 pub(crate) const SEGMENTS_MAX: usize = 8;
 pub(crate) const SEGMENT_VALUES_MAX: usize = 64;
+/// Ranges of slots of one experiment; publishing needs another only where a layer is in pieces.
+pub(crate) const SLOT_RANGES_MAX: usize = 1_000;
+/// Writers' schemas in one set.
+const SCHEMAS_MAX: usize = 256;
 
 /// Reads and validates a set of definitions.
 pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
@@ -37,17 +59,29 @@ pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
         let mut check = Check { file: source.name, problems: Vec::new() };
         match documents(source.name, source.text) {
             Ok(nodes) => nodes.iter().for_each(|node| set.document(&mut check, node)),
-            Err(problem) => check.problems.push(problem),
+            Err(problem) => {
+                check.problems.push(problem);
+                set.incomplete = true;
+            }
         }
         set.problems.append(&mut check.problems);
     }
-    if set.places.len() > DOCUMENTS_MAX {
-        let message =
-            format!("{} definitions are more than the {DOCUMENTS_MAX} that one set may have", set.places.len());
-        set.problems.push(Problem::new("definitions", Place::default(), message));
+    set.finish()
+}
+
+/// Reads and validates a set of definitions of which each is one JSON text. There are no positions in the complaints.
+pub(crate) fn parse_json<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Definitions, Vec<Problem>> {
+    let mut set = Set::default();
+    let mut check = Check { file: "config record", problems: Vec::new() };
+    for text in texts {
+        // `serde_json` stops at a depth of 128.
+        match serde_json::from_str(text) {
+            Ok(json) => set.document(&mut check, &from_json(&json)),
+            Err(problem) => check.complain(Place::default(), format!("this is not JSON: {problem}")),
+        }
     }
-    validate::references(&set.definitions, &set.places, &mut set.problems);
-    if set.problems.is_empty() { Ok(set.definitions) } else { Err(set.problems) }
+    set.problems = check.problems;
+    set.finish()
 }
 
 #[derive(Default)]
@@ -55,73 +89,100 @@ struct Set {
     definitions: Definitions,
     places: Places,
     problems: Vec<Problem>,
+    /// Something could not be read, so that nobody knows what it would have defined.
+    incomplete: bool,
 }
 
-const KINDS: [&str; 5] = ["experiment", "metric", "layer", "holdout", "flag"];
+const KINDS: [&str; 8] = ["experiment", "metric", "layer", "holdout", "flag", "schema", "retired", "filters"];
 
 impl Set {
+    fn finish(mut self) -> Result<Definitions, Vec<Problem>> {
+        let count = self.places.defined.len();
+        let mut complain = |message| self.problems.push(Problem::new("definitions", Place::default(), message));
+        if count > DOCUMENTS_MAX {
+            complain(format!("{count} definitions are more than the {DOCUMENTS_MAX} that one set may have"));
+        }
+        if self.definitions.schemas.len() > SCHEMAS_MAX {
+            complain(format!("{} schemas; at most {SCHEMAS_MAX} are possible", self.definitions.schemas.len()));
+        }
+        validate::references(&self.definitions, &self.places, self.incomplete, &mut self.problems);
+        if self.problems.is_empty() { Ok(self.definitions) } else { Err(self.problems) }
+    }
+
     fn document(&mut self, check: &mut Check<'_>, node: &Node) {
-        let Some(map) = check.map(node, "a document", &[]) else { return };
-        let Some(kind) = check.required(map, "kind", "a document").and_then(|node| check.scalar(node, "kind")) else {
-            return;
-        };
+        self.incomplete |= self.definition(check, node).is_none();
+    }
+
+    /// `None` when it could not be read.
+    fn definition(&mut self, check: &mut Check<'_>, node: &Node) -> Option<()> {
+        let map = check.map(node, "a document", &[])?;
+        let kind = check.required(map, "kind", "a document").and_then(|node| check.scalar(node, "kind"))?;
         let Some(&kind) = KINDS.iter().find(|known| **known == kind) else {
             let near = nearest(kind, KINDS);
             check.complain(map.place_of("kind"), format!("kind '{kind}' is none of {}{near}", KINDS.join(", ")));
-            return;
+            return None;
         };
         let place = map.place_of("id");
-        let id = match kind {
-            "experiment" => experiment(check, node).map(|(experiment, metrics)| {
-                for (metric, place) in metrics {
-                    let id = metric.id.clone();
-                    if self.is_new(check, "metric", &id, place) {
-                        self.definitions.metrics.insert(id, metric);
+        match kind {
+            "experiment" => {
+                let read = experiment(check, node)?;
+                for (metric, place) in read.in_place {
+                    if self.is_new(check, "metric", &metric.id, place) {
+                        self.definitions.metrics.insert(metric.id.clone(), metric);
                     }
                 }
-                (
-                    experiment.id.clone(),
-                    Box::new(|all: &mut Definitions| {
-                        all.experiments.insert(experiment.id.clone(), experiment).is_none()
-                    }) as Insert,
-                )
-            }),
-            "metric" => metric(check, node, &METRIC_KEYS).map(|metric| {
-                (
-                    metric.id.clone(),
-                    Box::new(|all: &mut Definitions| all.metrics.insert(metric.id.clone(), metric).is_none()) as Insert,
-                )
-            }),
-            "layer" => layer(check, node).map(|layer| {
-                (
-                    layer.id.clone(),
-                    Box::new(|all: &mut Definitions| all.layers.insert(layer.id.clone(), layer).is_none()) as Insert,
-                )
-            }),
-            "holdout" => holdout(check, node).map(|holdout| {
-                (
-                    holdout.id.clone(),
-                    Box::new(|all: &mut Definitions| all.holdouts.insert(holdout.id.clone(), holdout).is_none())
-                        as Insert,
-                )
-            }),
-            _ => flag(check, node).map(|flag| {
-                (
-                    flag.id.clone(),
-                    Box::new(|all: &mut Definitions| all.flags.insert(flag.id.clone(), flag).is_none()) as Insert,
-                )
-            }),
-        };
-        if let Some((id, insert)) = id
-            && self.is_new(check, kind, &id, place)
-        {
-            insert(&mut self.definitions);
+                let experiment = read.experiment;
+                if self.is_new(check, kind, &experiment.id, place) {
+                    for (kind, id, place) in read.uses {
+                        self.places.used.insert((experiment.id.clone(), kind, id), (check.file.to_owned(), place));
+                    }
+                    self.definitions.experiments.insert(experiment.id.clone(), experiment);
+                }
+            }
+            "metric" => {
+                let metric = metric(check, node, &METRIC_KEYS)?;
+                if self.is_new(check, kind, &metric.id, place) {
+                    self.definitions.metrics.insert(metric.id.clone(), metric);
+                }
+            }
+            "layer" => {
+                let layer = layer(check, node)?;
+                if self.is_new(check, kind, &layer.id, place) {
+                    self.definitions.layers.insert(layer.id.clone(), layer);
+                }
+            }
+            "holdout" => {
+                let holdout = holdout(check, node)?;
+                if self.is_new(check, kind, &holdout.id, place) {
+                    self.definitions.holdouts.insert(holdout.id.clone(), holdout);
+                }
+            }
+            "flag" => {
+                let flag = flag(check, node)?;
+                if self.is_new(check, kind, &flag.id, place) {
+                    self.definitions.flags.insert(flag.id.clone(), flag);
+                }
+            }
+            "schema" => {
+                let schema = schema(check, node)?;
+                if self.is_new(check, kind, &schema.id.to_string(), place) {
+                    self.definitions.schemas.insert(schema.id, schema);
+                }
+            }
+            "retired" => {
+                let (id, salts) = retired(check, node)?;
+                if self.is_new(check, kind, &id, place) {
+                    self.definitions.retired.insert(id, salts);
+                }
+            }
+            _ => self.definitions.filters.extend(filters(check, node)?),
         }
+        Some(())
     }
 
     fn is_new(&mut self, check: &mut Check<'_>, kind: &'static str, id: &str, place: Place) -> bool {
         // Flags and experiments are asked for by the same key, so they share their ids.
-        let rival = |kind: &'static str| self.places.get(&(kind, id.to_owned())).map(|place| (kind, place));
+        let rival = |kind: &'static str| self.places.defined.get(&(kind, id.to_owned())).map(|place| (kind, place));
         let known = match kind {
             "experiment" | "flag" => rival("experiment").or_else(|| rival("flag")),
             _ => rival(kind),
@@ -133,14 +194,19 @@ impl Set {
             );
             return false;
         }
-        self.places.insert((kind, id.to_owned()), (check.file.to_owned(), place));
+        self.places.defined.insert((kind, id.to_owned()), (check.file.to_owned(), place));
         true
     }
 }
 
-type Insert = Box<dyn FnOnce(&mut Definitions) -> bool>;
+/// An experiment, the metrics that it defines itself, and what it names where.
+struct Read {
+    experiment: Experiment,
+    in_place: Vec<(Metric, Place)>,
+    uses: Vec<(&'static str, String, Place)>,
+}
 
-const EXPERIMENT_KEYS: [&str; 18] = [
+const EXPERIMENT_KEYS: [&str; 19] = [
     "kind",
     "id",
     "title",
@@ -159,11 +225,13 @@ const EXPERIMENT_KEYS: [&str; 18] = [
     "metrics",
     "segments",
     "analysis",
+    "description",
 ];
 
-fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Metric, Place)>)> {
+fn experiment(check: &mut Check<'_>, node: &Node) -> Option<Read> {
     let map = check.map(node, "an experiment", &EXPERIMENT_KEYS)?;
     let id = check.id(map, "an experiment");
+    check.description(map);
     let status = [
         ("draft", Status::Draft),
         ("running", Status::Running),
@@ -172,7 +240,8 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Me
     ];
     let assignment = [("xp1", Assignment::Xp1), ("external", Assignment::External)];
     let crossing = [("exclude", Crossing::Exclude), ("first", Crossing::First), ("assigned", Crossing::Assigned)];
-    let (metrics, in_place) = metric_uses(check, map);
+    let (metrics, in_place, mut uses) = metric_uses(check, map);
+    uses.extend(check.text(map, "layer", 64).map(|layer| ("layer", layer, map.place_of("layer"))));
     let experiment = Experiment {
         id: id.clone().unwrap_or_default(),
         title: check.text(map, "title", 200).unwrap_or_default(),
@@ -182,7 +251,7 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Me
         unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()),
         assignment: check.choice(map, "assignment", &assignment).unwrap_or(Assignment::Xp1),
         salt: check.text(map, "salt", 64),
-        layer: layer_share(check, map),
+        layer: layer_share(check, map, uses.last().filter(|(kind, ..)| *kind == "layer").map(|(_, id, _)| id.clone())),
         variants: variants(check, map),
         targeting: map.get("targeting").map(|node| {
             validate::logic(check, node);
@@ -199,7 +268,7 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<(Experiment, Vec<(Me
             "crossing: assigned needs assignment: xp1, because nobody else's choice is known",
         );
     }
-    id.map(|_| (experiment, in_place))
+    id.map(|_| Read { experiment, in_place, uses })
 }
 
 fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
@@ -234,33 +303,33 @@ fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
     variants
 }
 
-fn layer_share(check: &mut Check<'_>, map: Map<'_>) -> Option<LayerShare> {
+fn layer_share(check: &mut Check<'_>, map: Map<'_>, layer: Option<String>) -> Option<LayerShare> {
     let slots = map.get("slots").map(|node| slots(check, node));
     let traffic = map.get("traffic").and_then(|node| check.millionths(node, "traffic", true));
     if traffic.is_some_and(|share| !(1..=1_000_000).contains(&share)) {
         check.complain(map.place_of("traffic"), "traffic must be above 0 and at most 100%");
     }
-    let Some(layer) = check.text(map, "layer", 64) else {
-        for key in ["slots", "traffic"] {
-            if map.get(key).is_some() {
-                check.complain(map.place_of(key), format!("'{key}' needs a 'layer'"));
-            }
+    let Some(layer) = layer else {
+        for key in ["slots", "traffic"].into_iter().filter(|key| map.get(key).is_some()) {
+            check.complain(map.place_of(key), format!("'{key}' needs a 'layer'"));
         }
         return None;
     };
-    if slots.is_some() && traffic.is_some() {
+    if map.get("slots").is_some() && map.get("traffic").is_some() {
         check.complain(map.place_of("traffic"), "write either 'slots' or 'traffic', not both");
     }
-    Some(LayerShare { layer, slots, traffic: traffic.map(|share| share.clamp(0, 1_000_000) as u32) })
+    // Who writes neither wants the whole layer.
+    let traffic = slots.is_none().then(|| traffic.map_or(1_000_000, |share| share.clamp(0, 1_000_000) as u32));
+    Some(LayerShare { layer, slots, traffic })
 }
 
 fn slots(check: &mut Check<'_>, node: &Node) -> Vec<(u32, u32)> {
-    let mut slots = Vec::new();
+    let mut slots: Vec<(u32, u32)> = Vec::new();
     for item in check.list(node, "slots") {
         let bounds: Vec<Option<u32>> = check
             .list(item, "a range of slots")
             .iter()
-            .map(|bound| check.scalar(bound, "a slot").and_then(|text| text.parse().ok()))
+            .map(|bound| bound.number().and_then(|text| text.parse().ok()))
             .collect();
         match bounds.as_slice() {
             [Some(start), Some(end)] if start < end && *end <= 1_000_000 => slots.push((*start, *end)),
@@ -271,25 +340,53 @@ fn slots(check: &mut Check<'_>, node: &Node) -> Vec<(u32, u32)> {
     if slots.windows(2).any(|pair| pair[1].0 < pair[0].1) {
         check.complain(node.place, "ranges of slots overlap each other");
     }
+    let slots = join(slots);
+    if slots.len() > SLOT_RANGES_MAX {
+        check.complain(node.place, format!("{} ranges of slots; at most {SLOT_RANGES_MAX} are allowed", slots.len()));
+    }
     slots
 }
 
-fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> (Vec<MetricUse>, Vec<(Metric, Place)>) {
-    let (mut uses, mut in_place): (Vec<MetricUse>, Vec<(Metric, Place)>) = Default::default();
-    let Some(node) = map.get("metrics") else { return (uses, in_place) };
+/// Sorted ranges with neighbours joined, so that the same slots are always written in the same way.
+pub(crate) fn join(sorted: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    let mut joined: Vec<(u32, u32)> = Vec::with_capacity(sorted.len());
+    for (from, to) in sorted {
+        match joined.last_mut() {
+            Some(last) if last.1 == from => last.1 = to,
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+type MetricUses = (Vec<MetricUse>, Vec<(Metric, Place)>, Vec<(&'static str, String, Place)>);
+
+fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> MetricUses {
+    let (mut uses, mut in_place, mut places): MetricUses = Default::default();
+    let Some(node) = map.get("metrics") else { return (uses, in_place, places) };
     const USE: [&str; 5] = ["metric", "role", "minimum_effect", "margin", "action"];
     for item in check.list(node, "metrics") {
-        let Some(any) = check.map(item, "a metric of an experiment", &[]) else { continue };
-        let id = if any.get("metric").is_some() {
-            let Some(one) = check.map(item, "a metric of an experiment", &USE) else { continue };
-            check.text(one, "metric", 64)
-        } else {
+        let what = "a metric of an experiment";
+        let Some(any) = check.map(item, what, &[]) else { continue };
+        // Only what says how a number comes about is a definition; everything else was meant to name one.
+        let defines = any.get("metric").is_none() && ["id", "type"].iter().any(|key| any.get(key).is_some());
+        let id = if defines {
             let known: Vec<&str> = METRIC_KEYS.iter().filter(|key| **key != "kind").chain(&USE[1..]).copied().collect();
             metric(check, item, &known).map(|metric| {
                 let id = metric.id.clone();
                 in_place.push((metric, any.place_of("id")));
                 id
             })
+        } else {
+            let before = check.problems.len();
+            let Some(one) = check.map(item, what, &USE) else { continue };
+            if one.get("metric").is_none() && check.problems.len() == before {
+                let problem = "a metric of an experiment needs 'metric', the id of one of the catalogue, or 'id', 'type' and 'event' to define one here";
+                check.complain(item.place, problem);
+            }
+            let id = check.text(one, "metric", 64);
+            places.extend(id.iter().map(|id| ("metric", id.clone(), one.place_of("metric"))));
+            id
         };
         let Some(metric) = id else { continue };
         if uses.iter().any(|known| known.metric == metric) {
@@ -313,15 +410,17 @@ fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> (Vec<MetricUse>, Vec<(Met
                 );
             }
         }
-        if used.margin.is_some_and(|margin| margin <= 0) || used.minimum_effect.is_some_and(|effect| effect <= 0) {
-            check.complain(item.place, "margin and minimum_effect must be above 0");
+        for (key, value) in [("margin", used.margin), ("minimum_effect", used.minimum_effect)] {
+            if value.is_some_and(|value| value <= 0) {
+                check.complain(any.place_of(key), format!("{key} must be above 0"));
+            }
         }
         uses.push(used);
     }
     if uses.len() > METRICS_MAX {
         check.complain(node.place, format!("{} metrics; at most {METRICS_MAX} are allowed", uses.len()));
     }
-    (uses, in_place)
+    (uses, in_place, places)
 }
 
 fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
@@ -329,21 +428,21 @@ fn segments(check: &mut Check<'_>, map: Map<'_>) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     for item in check.list(node, "segments") {
         let segment = match &item.content {
-            crate::yaml::Content::Scalar { text, .. } => Segment { attribute: text.clone(), values: None },
+            Content::Scalar { text, .. } => {
+                if text.is_empty() || text.len() > 64 {
+                    check.complain(item.place, format!("a segment has {} bytes; 1 to 64 are allowed", text.len()));
+                }
+                Segment { attribute: text.clone(), values: None }
+            }
             _ => {
                 let Some(one) = check.map(item, "a segment", &["attribute", "values"]) else { continue };
                 let Some(attribute) = check.required_text(one, "attribute", 64, "a segment") else { continue };
                 let values = match one.get("values").map(|node| (node, &node.content)) {
                     None => None,
-                    Some((_, crate::yaml::Content::Scalar { text, .. })) if text == "auto" => None,
+                    Some((_, Content::Scalar { text, .. })) if text == "auto" => None,
                     Some((node, _)) => {
                         let listed = check.list(node, "values (or auto)");
-                        Some(
-                            listed
-                                .iter()
-                                .filter_map(|value| check.scalar(value, "a value").map(str::to_owned))
-                                .collect(),
-                        )
+                        Some(listed.iter().filter_map(|value| check.attribute_value(value, "a value")).collect())
                     }
                 };
                 Segment { attribute, values }

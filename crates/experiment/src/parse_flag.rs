@@ -5,7 +5,8 @@ use crate::yaml::Node;
 use crate::{Flag, FlagKind, FlagOutcome, FlagRule, Holdout, Layer, validate};
 
 pub(crate) fn layer(check: &mut Check<'_>, node: &Node) -> Option<Layer> {
-    let map = check.map(node, "a layer", &["kind", "id", "unit", "salt", "title", "owner"])?;
+    let map = check.map(node, "a layer", &["kind", "id", "unit", "salt", "title", "owner", "description"])?;
+    check.for_people(map);
     let id = check.id(map, "a layer")?;
     Some(Layer {
         id,
@@ -15,7 +16,9 @@ pub(crate) fn layer(check: &mut Check<'_>, node: &Node) -> Option<Layer> {
 }
 
 pub(crate) fn holdout(check: &mut Check<'_>, node: &Node) -> Option<Holdout> {
-    let map = check.map(node, "a holdout", &["kind", "id", "unit", "share", "salt", "title", "owner"])?;
+    let map =
+        check.map(node, "a holdout", &["kind", "id", "unit", "share", "salt", "title", "owner", "description"])?;
+    check.for_people(map);
     let id = check.id(map, "a holdout")?;
     let share = check.required(map, "share", "a holdout").and_then(|node| check.millionths(node, "share", true))?;
     if !(1..1_000_000).contains(&share) {
@@ -25,12 +28,18 @@ pub(crate) fn holdout(check: &mut Check<'_>, node: &Node) -> Option<Holdout> {
     Some(Holdout { id, unit, share: share.clamp(0, 1_000_000) as u32, salt: check.text(map, "salt", 64) })
 }
 
+/// Variants of a flag.
+const VARIANTS_MAX: usize = 64;
+/// Rules of a flag; they are tried one after the other.
+const RULES_MAX: usize = 256;
+
 const FLAG_KEYS: [&str; 12] =
     ["kind", "id", "type", "enabled", "variants", "default", "rules", "salt", "unit", "title", "owner", "description"];
 
 pub(crate) fn flag(check: &mut Check<'_>, node: &Node) -> Option<Flag> {
     let map = check.map(node, "a flag", &FLAG_KEYS)?;
     let id = check.id(map, "a flag");
+    check.for_people(map);
     let kinds = [
         ("boolean", FlagKind::Boolean),
         ("string", FlagKind::String),
@@ -44,9 +53,13 @@ pub(crate) fn flag(check: &mut Check<'_>, node: &Node) -> Option<Flag> {
     if let Some(default) = default.as_deref().filter(|default| !variants.iter().any(|(name, _)| name == default)) {
         check.complain(map.place_of("default"), format!("default '{default}' is no variant of this flag"));
     }
-    let rules = map
-        .get("rules")
-        .map(|node| check.list(node, "rules").iter().filter_map(|rule| flag_rule(check, rule, &variants)).collect());
+    let rules = map.get("rules").map(|node| {
+        let rules = check.list(node, "rules");
+        if rules.len() > RULES_MAX {
+            check.complain(node.place, format!("{} rules; at most {RULES_MAX} are allowed", rules.len()));
+        }
+        rules.iter().take(RULES_MAX).filter_map(|rule| flag_rule(check, rule, &variants)).collect()
+    });
     Some(Flag {
         id: id?,
         kind: kind?,
@@ -80,9 +93,10 @@ fn variants(check: &mut Check<'_>, map: Map<'_>, kind: Option<FlagKind>) -> Vec<
         }
         variants.push((key.name.clone(), value));
     }
-    if variants.is_empty() {
-        check.complain(node.place, "a flag needs at least one variant");
+    if !(1..=VARIANTS_MAX).contains(&variants.len()) {
+        check.complain(node.place, format!("{} variants; 1 to {VARIANTS_MAX} are allowed", variants.len()));
     }
+    variants.sort_by(|one, other| one.0.cmp(&other.0));
     variants
 }
 
@@ -114,6 +128,7 @@ fn flag_rule(check: &mut Check<'_>, node: &Node, variants: &[(String, serde_json
             if sum != 1_000_000 {
                 check.complain(rollout.place, format!("the shares add up to {}%, not 100%", sum as f64 / 10_000.0));
             }
+            shares.sort();
             FlagOutcome::Rollout(shares)
         }
         _ => {

@@ -1,5 +1,6 @@
 //! Metrics from YAML.
 
+use crate::fields::limit;
 use crate::read::{Check, Map};
 use crate::yaml::{Content, Node};
 use crate::{Covariate, Direction, EventMatch, Maturity, Metric, MetricKind, RatioPart};
@@ -39,6 +40,7 @@ enum Type {
 pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Option<Metric> {
     let map = check.map(node, "a metric", known)?;
     let id = check.id(map, "a metric");
+    check.description(map);
     let types = [
         ("conversion", Type::Conversion),
         ("count", Type::Count),
@@ -101,9 +103,6 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
     if maturity == Maturity::Matured && window.is_none() && kind != Type::Retention {
         check.complain(map.place_of("maturity"), "maturity: matured needs a 'window', whose end makes a unit mature");
     }
-    if maturity == Maturity::Open && kind == Type::Retention {
-        check.complain(map.place_of("maturity"), "a retention metric is always matured");
-    }
     let directions = [("increase", Direction::Increase), ("decrease", Direction::Decrease)];
     Some(Metric {
         name: check.text(map, "name", 200).unwrap_or_else(|| id.clone()),
@@ -152,14 +151,27 @@ fn event(check: &mut Check<'_>, map: Map<'_>, what: &str) -> Option<EventMatch> 
 
 /// `where: { attribute: value, … }`: all must hold.
 fn filter(check: &mut Check<'_>, map: Map<'_>) -> Vec<(String, String)> {
-    let Some(node) = map.get("where") else { return Vec::new() };
-    let Some(conditions) = check.map(node, "where", &[]) else { return Vec::new() };
-    let mut filter: Vec<(String, String)> = conditions
-        .entries()
-        .filter_map(|(key, node)| check.scalar(node, &key.name).map(|text| (key.name.clone(), text.to_owned())))
-        .collect();
+    map.get("where").and_then(|node| conditions(check, node)).unwrap_or_default()
+}
+
+/// Attributes and the texts that they must equal, sorted.
+pub(crate) fn conditions(check: &mut Check<'_>, node: &Node) -> Option<Vec<(String, String)>> {
+    let map = check.map(node, "where", &[])?;
+    let mut filter = Vec::new();
+    for (key, node) in map.entries() {
+        if key.name.is_empty() || key.name.len() > limit::ATTRIBUTE_NAME {
+            check.complain(key.place, format!("an attribute's name has 1 to {} bytes", limit::ATTRIBUTE_NAME));
+        }
+        filter.extend(check.attribute_value(node, "a value").map(|text| (key.name.clone(), text)));
+    }
+    if filter.len() > limit::ATTRIBUTES {
+        check.complain(
+            node.place,
+            format!("{} conditions; an event has at most {} attributes", filter.len(), limit::ATTRIBUTES),
+        );
+    }
     filter.sort();
-    filter
+    Some(filter)
 }
 
 fn part(check: &mut Check<'_>, map: Map<'_>, key: &str) -> Option<RatioPart> {

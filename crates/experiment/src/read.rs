@@ -1,7 +1,8 @@
 //! Typed readers over a [`Node`]: each takes a value, or notes a problem and goes on.
 
+use crate::fields::limit;
 use crate::problem::{Problem, nearest};
-use crate::yaml::{Content, Node, Place};
+use crate::yaml::{Content, Node, Place, json_number};
 use crate::{Span, Value, decimal};
 
 /// Collects the problems of one file.
@@ -43,10 +44,12 @@ impl Check<'_> {
             self.complain(node.place, format!("{what} must be a mapping (key: value)"));
             return None;
         };
-        for (key, _) in entries {
-            if !known.is_empty() && !known.contains(&key.name.as_str()) {
+        for (key, value) in entries.iter().filter(|_| !known.is_empty()) {
+            if !known.contains(&key.name.as_str()) {
                 let near = nearest(&key.name, known.iter().copied());
                 self.complain(key.place, format!("unknown key '{}' in {what}{near}", key.name));
+            } else if value.is_null() {
+                self.complain(key.place, format!("'{}' has no value; write one, or leave the key out", key.name));
             }
         }
         Some(Map { entries, place: node.place })
@@ -95,6 +98,18 @@ impl Check<'_> {
         self.text(map, key, max)
     }
 
+    /// `description` is for people who read the file: it is checked, but not kept.
+    pub fn description(&mut self, map: Map<'_>) {
+        self.text(map, "description", 2_000);
+    }
+
+    /// Title and owner of what has no place for them: checked, but not kept.
+    pub fn for_people(&mut self, map: Map<'_>) {
+        self.text(map, "title", 200);
+        self.text(map, "owner", 200);
+        self.description(map);
+    }
+
     /// An id: at most 64 of `[a-z0-9._-]`.
     pub fn id(&mut self, map: Map<'_>, what: &str) -> Option<String> {
         let node = self.required(map, "id", what)?;
@@ -120,35 +135,52 @@ impl Check<'_> {
         None
     }
 
+    /// true or false, without quotes.
     pub fn boolean(&mut self, map: Map<'_>, key: &str) -> Option<bool> {
-        self.choice(map, key, &[("true", true), ("false", false)])
+        let node = map.get(key)?;
+        let flag = node.boolean();
+        if flag.is_none() {
+            let shown = self.scalar(node, key)?.to_owned();
+            let near = nearest(&shown, ["true", "false"]);
+            self.complain(node.place, format!("{key} '{shown}' is none of true, false (without quotes){near}"));
+        }
+        flag
     }
 
     /// A number in millionths; `percent` also allows `5%`.
     pub fn millionths(&mut self, node: &Node, key: &str, percent: bool) -> Option<i64> {
         let text = self.scalar(node, key)?;
-        let (digits, divisor) = match text.strip_suffix('%') {
-            Some(digits) if percent => (digits.trim(), 100),
-            _ => (text, 1),
+        let (number, divisor) = match text.strip_suffix('%') {
+            Some(digits) if percent => (json_number(digits.trim_end()), 100),
+            _ => (node.number(), 1),
         };
-        match decimal(digits) {
-            Ok(Value(micro)) if micro % divisor == 0 => Some(micro / divisor),
-            Ok(_) => {
+        match number.as_deref().map(decimal) {
+            Some(Ok(Value(micro))) if micro % divisor == 0 => Some(micro / divisor),
+            Some(Ok(_)) => {
                 self.complain(node.place, format!("{key} '{text}' is finer than a millionth"));
                 None
             }
-            Err(_) => {
+            Some(Err(problem)) => {
+                self.complain(node.place, format!("{key} '{text}' {problem}"));
+                None
+            }
+            None => {
                 let example = if percent { "0.05 or 5%" } else { "0.05" };
-                self.complain(node.place, format!("{key} '{text}' is not a number; write one such as {example}"));
+                self.complain(
+                    node.place,
+                    format!("{key} '{text}' is not a number; write one such as {example}, without quotes"),
+                );
                 None
             }
         }
     }
 
+    /// A number, exactly, in micro-units.
     pub fn value(&mut self, map: Map<'_>, key: &str) -> Option<Value> {
         let node = map.get(key)?;
         let text = self.scalar(node, key)?;
-        match decimal(text) {
+        let number = node.number().ok_or("is not a number; write one such as 19.99, without quotes");
+        match number.and_then(|number| decimal(&number)) {
             Ok(value) => Some(value),
             Err(problem) => {
                 self.complain(node.place, format!("{key} '{text}' {problem}"));
@@ -157,16 +189,39 @@ impl Check<'_> {
         }
     }
 
+    /// A whole number, for which 1e6 will do as well.
     pub fn whole(&mut self, map: Map<'_>, key: &str, min: u64, max: u64) -> Option<u64> {
         let node = map.get(key)?;
         let text = self.scalar(node, key)?;
-        match text.parse().ok().filter(|number| (min..=max).contains(number)) {
+        // Up to 2^53 a double is exact; no limit here is beyond it.
+        let whole = |text: String| {
+            let number =
+                text.parse::<f64>().ok().filter(|number| number.fract() == 0.0 && (0.0..9e15).contains(number));
+            text.parse().ok().or(number.map(|number| number as u64))
+        };
+        match node.number().and_then(whole).filter(|number| (min..=max).contains(number)) {
             Some(number) => Some(number),
             None => {
                 self.complain(node.place, format!("{key} '{text}' is not a whole number from {min} to {max}"));
                 None
             }
         }
+    }
+
+    /// A text that an attribute of an event may equal. Numbers and booleans are written as the fold writes those of events.
+    pub fn attribute_value(&mut self, node: &Node, what: &str) -> Option<String> {
+        let text = self.scalar(node, what)?;
+        if text.len() > limit::ATTRIBUTE_VALUE {
+            let problem = format!("{what} has {} bytes; at most {} are allowed", text.len(), limit::ATTRIBUTE_VALUE);
+            self.complain(node.place, problem);
+            return None;
+        }
+        if node.is_null() {
+            self.complain(node.place, format!("{what} has no value; write one, or put it in quotes if it is a text"));
+            return None;
+        }
+        let number = node.number().and_then(|number| number.parse::<f64>().ok()).map(|number| number.to_string());
+        Some(number.or(node.boolean().map(|flag| flag.to_string())).unwrap_or_else(|| text.to_owned()))
     }
 
     /// A length of time such as 14d, 36h, 90m or 30s.
@@ -183,7 +238,7 @@ impl Check<'_> {
             _ => None,
         };
         let digits = text.strip_suffix(['s', 'm', 'h', 'd', 'w']).unwrap_or(text);
-        let count = digits.parse::<u32>().ok();
+        let count = digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+'));
         // A hundred years: beyond it a window means "until the end", which is written by leaving it out.
         let longest = 100 * 366 * Span::DAY.0;
         match unit.zip(count).map(|(unit, count)| Span(unit.0.saturating_mul(i64::from(count)))) {

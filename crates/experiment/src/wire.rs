@@ -30,7 +30,15 @@ pub struct Schemas {
 #[derive(Debug, Clone)]
 enum Writer {
     BuiltIn(Kind),
-    Foreign(Box<Schema>),
+    Foreign(Box<Foreign>),
+}
+
+/// A schema that somebody else wrote.
+#[derive(Debug, Clone)]
+struct Foreign {
+    schema: Schema,
+    /// How many digits of `event_value` stand behind the point, by branch of its union; alone where it is none.
+    scales: Vec<Option<u32>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +65,36 @@ impl Schemas {
             return Err(unusable("its name is none of Exposure, Conversion and Retraction".to_owned()));
         }
         bounded(&parsed, &mut Vec::new(), &mut HashMap::new(), 0).map_err(unusable)?;
+        let value = record.fields.iter().find(|field| field.name == "event_value");
+        let scales = value.map_or(Ok(Vec::new()), |field| scales(&field.schema)).map_err(unusable)?;
         // Counts and lengths that a body claims are checked against this before anything is allocated for them. The limit belongs to the
         // library and to the whole process; whoever set it first keeps it.
         apache_avro::util::max_allocation_bytes(json::BYTES_MAX);
-        let writer = Writer::Foreign(Box::new(parsed));
+        let writer = Writer::Foreign(Box::new(Foreign { schema: parsed, scales }));
         if let Some(guid) = guid {
             self.by_guid.insert(guid, writer.clone());
         }
         self.by_id.insert(id, writer);
         Ok(())
+    }
+}
+
+/// The scale of each form that a schema gives `event_value`; an error for a form that is not exact.
+fn scales(schema: &Schema) -> Result<Vec<Option<u32>>, String> {
+    // With 18 digits behind the point the largest value still fits 128 bits.
+    const LARGEST: usize = 18;
+    let one = |schema: &Schema| match schema {
+        Schema::Null => Ok(None),
+        Schema::Int | Schema::Long => Ok(Some(0)),
+        Schema::Decimal(decimal) if decimal.scale <= LARGEST => Ok(Some(decimal.scale as u32)),
+        Schema::Decimal(decimal) => {
+            Err(format!("its event_value has a scale of {}; at most {LARGEST} is possible", decimal.scale))
+        }
+        _ => Err("its event_value is neither a decimal nor a whole number, so that it would not be exact".to_owned()),
+    };
+    match schema {
+        Schema::Union(union) => union.variants().iter().map(one).collect(),
+        schema => Ok(vec![one(schema)?]),
     }
 }
 
@@ -253,7 +282,7 @@ fn optional<T>(out: &mut Vec<u8>, value: Option<&T>, write: impl FnOnce(&mut Vec
 fn datum<'a>(bytes: &'a [u8], writer: &Writer) -> Result<Event<'a>, Malformed> {
     match writer {
         Writer::BuiltIn(kind) => built_in(bytes, *kind),
-        Writer::Foreign(schema) => foreign(bytes, schema),
+        Writer::Foreign(writer) => foreign(bytes, writer),
     }
 }
 
@@ -343,7 +372,7 @@ impl<'a> Datum<'a> {
     }
 
     fn decimal(&mut self) -> Result<Value, Malformed> {
-        unscaled(self.bytes()?)
+        unscaled(self.bytes()?, 6)
     }
 
     fn retraction(&mut self) -> Result<Body<'a>, Malformed> {
@@ -399,20 +428,36 @@ impl<'a> Datum<'a> {
     }
 }
 
-/// A big-endian two's complement integer of micro-units.
-fn unscaled(bytes: &[u8]) -> Result<Value, Malformed> {
+/// A big-endian two's complement integer, of whose digits so many stand behind the point, in micro-units: half-even at the sixth.
+fn unscaled(bytes: &[u8], scale: u32) -> Result<Value, Malformed> {
     let beyond = || Malformed::field("event_value", "is beyond 1,000,000,000 in magnitude");
-    let negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
-    let start = if negative { -1i128 } else { 0 };
-    if bytes.len() > 16 {
+    let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) { 0xff } else { 0 };
+    // A fixed decimal may be longer than its digits need.
+    let spare = bytes.iter().take_while(|&&byte| byte == sign).count();
+    if bytes.len() - spare > 15 {
         return Err(beyond());
     }
-    let value = bytes.iter().fold(start, |sum, &byte| sum << 8 | i128::from(byte));
-    i64::try_from(value).ok().filter(|value| value.abs() <= Value::MAX.0).map(Value).ok_or_else(beyond)
+    let start = if sign == 0 { 0i128 } else { -1 };
+    let value = bytes[spare..].iter().fold(start, |sum, &byte| sum << 8 | i128::from(byte));
+    scaled(value, scale).filter(|value| value.abs() <= Value::MAX.0).map(Value).ok_or_else(beyond)
+}
+
+/// An integer of which so many digits stand behind the point, in micro-units.
+fn scaled(value: i128, scale: u32) -> Option<i64> {
+    let micro = match scale.checked_sub(6) {
+        None => value.checked_mul(10i128.pow(6 - scale))?,
+        Some(surplus) => {
+            let unit = 10i128.pow(surplus);
+            let (whole, rest) = (value / unit, (value % unit).abs());
+            let up = rest * 2 > unit || rest * 2 == unit && whole % 2 != 0;
+            whole + if up { value.signum() } else { 0 }
+        }
+    };
+    i64::try_from(micro).ok()
 }
 
 /// A datum of another writer's schema: fields are taken by name, whatever their order; unknown ones are ignored.
-fn foreign<'a>(bytes: &[u8], schema: &Schema) -> Result<Event<'a>, Malformed> {
+fn foreign<'a>(bytes: &[u8], Foreign { schema, scales }: &Foreign) -> Result<Event<'a>, Malformed> {
     let unreadable = |problem: apache_avro::Error| Malformed::whole(format!("does not fit its schema: {problem}"));
     let mut rest = bytes;
     #[allow(deprecated)]
@@ -425,9 +470,9 @@ fn foreign<'a>(bytes: &[u8], schema: &Schema) -> Result<Event<'a>, Malformed> {
     };
     let mut fields = Fields { event_type: Some(Cow::Owned(shape.name.name().to_lowercase())), ..Fields::default() };
     for (name, value) in record {
-        let value = match value {
-            Avro::Union(_, value) => *value,
-            value => value,
+        let (branch, value) = match value {
+            Avro::Union(branch, value) => (branch as usize, *value),
+            value => (0, value),
         };
         if value == Avro::Null {
             continue;
@@ -435,9 +480,13 @@ fn foreign<'a>(bytes: &[u8], schema: &Schema) -> Result<Event<'a>, Malformed> {
         let wrong = || Malformed::whole(format!("field {name} has a type that an event does not have"));
         let slot = match name.as_str() {
             "event_value" => {
-                let Avro::Decimal(decimal) = &value else { return Err(wrong()) };
-                let unscaled_bytes: Vec<u8> = decimal.try_into().map_err(|_| wrong())?;
-                fields.event_value = Some(Ok(unscaled(&unscaled_bytes)?));
+                let scale = scales.get(branch).copied().flatten().ok_or_else(wrong)?;
+                fields.event_value = Some(Ok(match &value {
+                    Avro::Decimal(decimal) => unscaled(&Vec::try_from(decimal).map_err(|_| wrong())?, scale)?,
+                    Avro::Int(number) => unscaled(&number.to_be_bytes(), scale)?,
+                    Avro::Long(number) => unscaled(&number.to_be_bytes(), scale)?,
+                    _ => return Err(wrong()),
+                }));
                 continue;
             }
             "config_version" | "copy" => {

@@ -269,3 +269,73 @@ fn every_limit_has_its_message() {
         }
     }
 }
+
+/// Writers choose their own scale: what they meant is what counts, half-even at the sixth decimal.
+#[test]
+fn foreign_decimals_keep_their_scale() {
+    let text = |out: &mut Vec<u8>, text: &str| {
+        out.push(text.len() as u8 * 2);
+        out.extend_from_slice(text.as_bytes());
+    };
+    let found = |value: &str, datum: &[u8]| -> Result<i64, String> {
+        let field = |name: &str, of: &str| format!(r#"{{"name":"{name}","type":{of}}}"#);
+        let fields = [
+            field("event_value", value),
+            field("event_id", "\"string\""),
+            field("event_time", r#"{"type":"long","logicalType":"timestamp-micros"}"#),
+            field("unit_id", "\"string\""),
+            field("event_name", "\"string\""),
+        ];
+        let schema = format!(r#"{{"type":"record","name":"Conversion","fields":[{}]}}"#, fields.join(","));
+        let mut schemas = Schemas::built_in();
+        schemas.register(9, None, &schema).map_err(|problem| problem.to_string())?;
+        let mut bytes = [&[0, 0, 0, 0, 9], datum].concat();
+        text(&mut bytes, "6a3c3f5e4f6e4a399c1b0f6c7a3f1d10");
+        bytes.push(0);
+        text(&mut bytes, "u1");
+        text(&mut bytes, "buy");
+        match wire::decode(&bytes, None, &schemas).map_err(|problem| problem.to_string())?.body {
+            Body::Conversion { value, .. } => Ok(value.map_or(i64::MIN, |value| value.0)),
+            _ => Err("no conversion".to_owned()),
+        }
+    };
+    let decimal = |scale: u32| format!(r#"{{"type":"bytes","logicalType":"decimal","precision":38,"scale":{scale}}}"#);
+    let bytes = |value: i128| [&[32][..], &value.to_be_bytes()].concat();
+    for (scale, unscaled, micro) in [
+        (2, 1_999, 19_990_000),
+        (0, -5, -5_000_000),
+        (6, 19_990_000, 19_990_000),
+        (7, 15, 2),
+        (7, 25, 2),
+        (7, -15, -2),
+        (7, -25, -2),
+        (7, 4, 0),
+        (8, 251, 3),
+        (18, 1_000_000_000_000_000_000_000_000_000, 1_000_000_000_000_000),
+    ] {
+        assert_eq!(found(&decimal(scale), &bytes(unscaled)), Ok(micro), "{unscaled} with scale {scale}");
+    }
+    let beyond = "event_value: is beyond 1,000,000,000 in magnitude";
+    for (scale, unscaled) in
+        [(2, 100_000_000_001), (0, i128::MAX), (0, i128::MIN), (18, 1_000_000_000_000_001_000_000_000_000)]
+    {
+        assert_eq!(found(&decimal(scale), &bytes(unscaled)), Err(beyond.to_owned()), "{unscaled} with scale {scale}");
+    }
+    // In a union every branch has its own scale, and null is no value.
+    let fixed = r#"{"type":"fixed","name":"Money","size":20,"logicalType":"decimal","precision":40,"scale":4}"#;
+    let union = format!(r#"["null",{},{fixed},"long"]"#, decimal(2));
+    assert_eq!(found(&union, &[0]), Ok(i64::MIN));
+    assert_eq!(found(&union, &[&[2][..], &bytes(1_999)].concat()), Ok(19_990_000));
+    let long = [&[0xff; 4][..], &(-199_900i128).to_be_bytes()].concat();
+    assert_eq!(found(&union, &[&[4][..], &long].concat()), Ok(-19_990_000));
+    assert_eq!(found(&union, &[6, 14]), Ok(7_000_000));
+    for (of, expected) in [
+        ("\"double\"", "not be exact"),
+        (r#"["null","float"]"#, "not be exact"),
+        ("\"string\"", "not be exact"),
+        (&decimal(19), "at most 18"),
+    ] {
+        let problem = found(of, &[0]).unwrap_err();
+        assert!(problem.contains(expected), "{of}: {problem}");
+    }
+}

@@ -1,14 +1,16 @@
 //! Makes durable what a partition told, strictly in order: rows and dead letters, then the snapshot that covers them.
 
 use crate::clock::Clock;
+use crate::letter::{BODY_BYTES_MAX, Framed, Letter};
 use crate::metrics::Metrics;
 use crate::row::{CHUNK_COLUMNS, DEAD_LETTER_COLUMNS, EVENT_COLUMNS, Origin, ledger};
-use crate::sink::{Insert, Sink, SinkError};
+use crate::sink::{Insert, Sink};
 use crate::snapshots::Snapshots;
-use crate::spill::{Spill, Spilled};
+use crate::spill::{Spill, deliver};
 use crate::store::StoreError;
 use assay_aggregates::Chunk;
-use assay_broker::{Log, NewRecord, Partition};
+use assay_broker::{Error as LogError, Log, NewRecord, Partition};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
@@ -42,30 +44,25 @@ pub struct ChunkRows {
     /// Which; absent only in the default.
     pub chunk: Option<Chunk>,
     /// Rows of `experiment_events`.
-    pub events: Vec<u8>,
+    pub events: Bytes,
     /// Rows of `dead_letters`.
-    pub dead: Vec<u8>,
+    pub dead: Bytes,
     /// Records for the dead-letter topic.
     pub letters: Vec<Letter>,
 }
 
-/// A record that was not accepted, for the dead-letter topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Where it was.
-    pub offset: u64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its headers.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// Its body.
-    pub payload: Vec<u8>,
-    /// Why, for counting.
-    pub reason: &'static str,
-    /// Why, in words.
-    pub detail: String,
-    /// Log time when it was applied, in milliseconds since the epoch.
-    pub log_time_ms: i64,
+impl Item {
+    /// What it takes in memory, about.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Item::Rows(rows) => {
+                let letters: usize = rows.letters.iter().map(Letter::size).sum();
+                (rows.events.len() + rows.dead.len() + letters) as u64
+            }
+            Item::Erase { unit_type, unit_id } => (unit_type.len() + unit_id.len()) as u64,
+            Item::Snapshot { bytes, .. } => bytes.len() as u64,
+        }
+    }
 }
 
 /// Names of the topics.
@@ -113,6 +110,8 @@ pub enum FlushError {
     },
 }
 
+/// Letters that are appended together: with the largest bodies this is what a broker takes in a second.
+const LETTERS_AT_A_TIME: usize = 100;
 /// A failure that came faster than this is tried once more; one that took longer would hold up what follows.
 const HICCUP: Duration = Duration::from_secs(1);
 
@@ -130,7 +129,7 @@ pub struct FlusherParts {
     pub snapshots: Snapshots,
     /// Measures.
     pub metrics: Metrics,
-    /// Measures.
+    /// Time, for measures.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -138,25 +137,29 @@ pub struct FlusherParts {
 pub struct Flusher {
     parts: FlusherParts,
     origin: Origin,
+    /// First offset of a chunk whose item failed, and how many of its letters are in the topic: a second attempt must not repeat them.
+    appended: Option<(u64, usize)>,
 }
 
 impl Flusher {
     /// For a partition of a log.
     pub fn new(log_id: &str, semantics: u32, partition: u32, parts: FlusherParts) -> Self {
-        Flusher { parts, origin: Origin { log: log_id.to_owned(), semantics, partition } }
+        Flusher { parts, origin: Origin { log: log_id.to_owned(), semantics, partition }, appended: None }
     }
 
     /// Makes an item durable. After an error the same item has to be given again.
     pub fn take(&mut self, item: &Item) -> Result<(), FlushError> {
         match item {
             Item::Rows(rows) => {
-                self.append_letters(&rows.letters)?;
-                let inserts = self.inserts(rows);
-                self.deliver(Spilled::Rows(inserts), rows.chunk.map_or(0, |chunk| chunk.first))
+                let Some(chunk) = rows.chunk else { return Ok(()) };
+                self.append_letters(chunk.first, &rows.letters)?;
+                self.deliver(self.inserts(&chunk, rows), chunk.first)?;
+                self.appended = None;
+                Ok(())
             }
+            // Kept first and done by whoever drains: it takes longer than the rows behind it should wait.
             Item::Erase { unit_type, unit_id } => {
-                let spilled = Spilled::Erase { unit_type: unit_type.clone(), unit_id: unit_id.clone() };
-                self.deliver(spilled, u64::MAX)
+                self.parts.spill.push_erasure(self.origin.partition, unit_type, unit_id)
             }
             Item::Snapshot { next_offset, bytes, taken_ms } => {
                 let started = self.parts.clock.monotonic();
@@ -168,32 +171,47 @@ impl Flusher {
         }
     }
 
-    fn append_letters(&self, letters: &[Letter]) -> Result<(), FlushError> {
-        for letters in letters.chunks(1_000) {
-            let framed: Vec<_> =
-                letters.iter().map(|letter| Framed::new(&self.parts.topics.events, &self.origin, letter)).collect();
-            let headers: Vec<Vec<(&str, &[u8])>> = framed.iter().map(Framed::headers).collect();
-            let records: Vec<NewRecord<'_>> = framed
-                .iter()
-                .zip(&headers)
-                .zip(letters)
-                .map(|((framed, headers), letter)| NewRecord {
-                    key: Some(framed.place.as_bytes()),
-                    headers,
-                    payload: &letter.payload,
-                    timestamp_ms: Some(letter.log_time_ms),
-                })
-                .collect();
-            self.parts.log.append(&self.parts.topics.dead_letters, Partition(0), &records)?;
+    fn append_letters(&mut self, chunk: u64, letters: &[Letter]) -> Result<(), FlushError> {
+        let mut done = self.appended.filter(|(first, _)| *first == chunk).map_or(0, |(_, done)| done);
+        while done < letters.len() {
+            let next = &letters[done..letters.len().min(done + LETTERS_AT_A_TIME)];
+            self.append(next)?;
+            done += next.len();
+            self.appended = Some((chunk, done));
         }
         Ok(())
     }
 
-    fn inserts(&self, rows: &ChunkRows) -> Vec<Insert> {
-        let Some(chunk) = rows.chunk else { return Vec::new() };
+    /// Appends letters. What the log does not take as it is goes in one by one, in the end without its body: the log has no say in which
+    /// dead letters there are, and the original is where the headers point.
+    fn append(&self, letters: &[Letter]) -> Result<(), FlushError> {
+        let framed = |letter, body_max| Framed::new(&self.parts.topics.events, &self.origin, letter, body_max);
+        let whole: Vec<Framed<'_>> = letters.iter().map(|letter| framed(letter, BODY_BYTES_MAX)).collect();
+        match self.send(&whole) {
+            Err(LogError::Refused(_)) => {}
+            outcome => return Ok(outcome?),
+        }
+        for letter in letters {
+            if let Err(LogError::Refused(why)) = self.send(&[framed(letter, BODY_BYTES_MAX)]) {
+                let (partition, offset) = (self.origin.partition, letter.offset);
+                tracing::warn!(partition, offset, why, "a dead letter goes to its topic without its body");
+                self.send(&[framed(letter, 0)])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, framed: &[Framed<'_>]) -> Result<(), LogError> {
+        let headers: Vec<Vec<(&str, &[u8])>> = framed.iter().map(Framed::headers).collect();
+        let record = |(framed, headers)| Framed::record(framed, headers);
+        let records: Vec<NewRecord<'_>> = framed.iter().zip(&headers).map(record).collect();
+        self.parts.log.append(&self.parts.topics.dead_letters, Partition(0), &records).map(drop)
+    }
+
+    fn inserts(&self, chunk: &Chunk, rows: &ChunkRows) -> Vec<Insert> {
         let Origin { log, semantics, partition } = &self.origin;
         let token = format!("{log}/{semantics}/{partition}/{}-{}", chunk.first, chunk.next);
-        let insert = |table: &str, columns: &str, rows: Vec<u8>| Insert {
+        let insert = |table: &str, columns: &str, rows: Bytes| Insert {
             table: table.to_owned(),
             columns: columns.to_owned(),
             token: format!("{table}/{token}"),
@@ -207,66 +225,26 @@ impl Flusher {
             inserts.push(insert("dead_letters", DEAD_LETTER_COLUMNS, rows.dead.clone()));
         }
         let hash = xxh3_128(&[xxh3_128(&rows.events).to_le_bytes(), xxh3_128(&rows.dead).to_le_bytes()].concat());
-        inserts.push(insert("chunks", CHUNK_COLUMNS, ledger(&self.origin, &chunk, hash)));
+        inserts.push(insert("chunks", CHUNK_COLUMNS, ledger(&self.origin, chunk, hash).into()));
         inserts
     }
 
     /// Into ClickHouse; behind what waits for it, or after a failure that is more than a hiccup, into the store.
-    fn deliver(&mut self, what: Spilled, first: u64) -> Result<(), FlushError> {
+    fn deliver(&self, inserts: Vec<Insert>, first: u64) -> Result<(), FlushError> {
+        let FlusherParts { sink, spill, metrics, clock, .. } = &self.parts;
         let partition = self.origin.partition;
-        if self.parts.spill.is_empty(partition) {
-            let started = self.parts.clock.monotonic();
-            let mut attempt = deliver(self.parts.sink.as_ref(), &what, &self.parts.metrics, self.parts.clock.as_ref());
-            let taken = self.parts.clock.monotonic().saturating_sub(started);
+        if spill.is_empty(partition) {
+            let started = clock.monotonic();
+            let mut attempt = deliver(sink.as_ref(), &inserts, metrics, clock.as_ref());
+            let taken = clock.monotonic().saturating_sub(started);
             if attempt.is_err() && taken < HICCUP {
-                self.parts.metrics.insert_retries.inc();
-                attempt = deliver(self.parts.sink.as_ref(), &what, &self.parts.metrics, self.parts.clock.as_ref());
+                metrics.insert_retries.inc();
+                attempt = deliver(sink.as_ref(), &inserts, metrics, clock.as_ref());
             }
             let Err(problem) = attempt else { return Ok(()) };
-            tracing::warn!(partition, problem = problem.0, "ClickHouse is away: rows wait in the store");
-            self.parts.spill.note(&problem.0);
+            tracing::warn!(partition, %problem, "ClickHouse did not take rows: they wait in the store");
+            spill.note(&problem.to_string());
         }
-        self.parts.spill.push(partition, first, &what)
-    }
-}
-
-/// One attempt to bring rows into ClickHouse.
-pub(crate) fn deliver(sink: &dyn Sink, what: &Spilled, metrics: &Metrics, clock: &dyn Clock) -> Result<(), SinkError> {
-    match what {
-        Spilled::Rows(inserts) => inserts.iter().try_for_each(|insert| {
-            let started = clock.monotonic();
-            let outcome = sink.insert(insert);
-            let taken: Duration = clock.monotonic().saturating_sub(started);
-            metrics.insert(&insert.table, outcome.is_ok(), taken, insert.rows.len());
-            outcome
-        }),
-        Spilled::Erase { unit_type, unit_id } => sink.erase(unit_type, unit_id),
-    }
-}
-
-/// A dead letter's place and headers as texts.
-struct Framed {
-    place: String,
-    headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Framed {
-    /// Original headers come first; ours are named so that they cannot be taken for them.
-    fn new(topic: &str, origin: &Origin, letter: &Letter) -> Self {
-        let mut headers = letter.headers.clone();
-        let ours = [
-            ("assay-dead-topic", topic.to_owned().into_bytes()),
-            ("assay-dead-partition", origin.partition.to_string().into_bytes()),
-            ("assay-dead-offset", letter.offset.to_string().into_bytes()),
-            ("assay-dead-reason", letter.reason.as_bytes().to_vec()),
-            ("assay-dead-detail", letter.detail.clone().into_bytes()),
-            ("assay-dead-key", letter.key.clone().unwrap_or_default()),
-        ];
-        headers.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-        Framed { place: format!("{topic}/{}/{}", origin.partition, letter.offset), headers }
-    }
-
-    fn headers(&self) -> Vec<(&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
+        spill.push(partition, first, inserts)
     }
 }

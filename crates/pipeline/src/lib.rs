@@ -7,8 +7,10 @@
 //! Rejected: committing offsets to the broker as the place to go on from. Two truths about one position can disagree, and a snapshot has to
 //! name its offset anyway.
 
+mod budget;
 mod clock;
 mod flush;
+mod letter;
 mod metrics;
 mod migrate;
 mod owner;
@@ -21,13 +23,14 @@ mod spill;
 mod store;
 
 pub use clock::{Clock, SystemClock};
-pub use flush::{ChunkRows, FlushError, Flusher, FlusherParts, Item, Letter, Topics};
+pub use flush::{ChunkRows, FlushError, Flusher, FlusherParts, Item, Topics};
+pub use letter::Letter;
 pub use metrics::Metrics;
-pub use migrate::{MigrationError, migrate};
+pub use migrate::{Migrated, MigrationError, migrate};
 pub use owner::{Owner, OwnerError, OwnerSettings, Step};
 pub use runs::FileRuns;
 pub use service::{Doing, PartitionStatus, Parts, Pipeline};
-pub use sink::{ClickHouse, ClickHouseSettings, Insert, Sink, SinkError};
-pub use snapshots::{Restored, SnapshotError, Snapshots};
-pub use spill::Spill;
+pub use sink::{ClickHouse, ClickHouseSettings, Erasure, Insert, Sink, SinkError};
+pub use snapshots::{Keep, Restored, SnapshotError, Snapshots};
+pub use spill::{Delivery, Spill};
 pub use store::{DirectoryStore, Store, StoreError};

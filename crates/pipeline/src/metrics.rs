@@ -24,14 +24,20 @@ pub struct Metrics {
     snapshot_timestamp: IntGaugeVec,
     snapshot_seconds: Histogram,
     snapshot_bytes: IntGaugeVec,
-    /// How long restoring and replaying took, per partition.
+    /// How long restoring took, per partition.
     pub restore_seconds: prometheus::GaugeVec,
+    /// Starts of a partition, by what it started from: `snapshot` or `log`.
+    pub restores: IntCounterVec,
+    /// Damaged snapshots that were passed over.
+    pub damaged_snapshots: IntCounterVec,
     /// Partitions that do not go on, by reason.
     pub paused: IntGaugeVec,
     /// Chunks that wait for ClickHouse.
     pub spilled_chunks: IntGauge,
     /// Their bytes.
     pub spilled_bytes: IntGauge,
+    /// Units that wait to be erased.
+    pub erasures: IntGauge,
     ticks: IntCounter,
 }
 
@@ -101,9 +107,20 @@ impl Metrics {
             snapshot_seconds: histogram("assay_snapshot_seconds", "Time to write a snapshot.", &SECONDS)?,
             snapshot_bytes: gauges("assay_snapshot_bytes", "Size of the newest snapshot.", &["partition"])?,
             restore_seconds: floats("assay_restore_seconds", "Time to restore the newest snapshot.", &["partition"])?,
+            restores: counters(
+                "assay_restores_total",
+                "Starts of a partition, by what it went on from: a snapshot, or the log's start.",
+                &["partition", "from"],
+            )?,
+            damaged_snapshots: counters(
+                "assay_damaged_snapshots_total",
+                "Snapshots that could not be read and were passed over for an older one.",
+                &["partition"],
+            )?,
             paused: gauges("assay_paused_partitions", "1 where a partition does not go on.", &["partition", "reason"])?,
             spilled_chunks: put(registry, IntGauge::new("assay_spilled_chunks", "Chunks that wait for ClickHouse.")?)?,
             spilled_bytes: put(registry, IntGauge::new("assay_spilled_bytes", "Bytes that wait for ClickHouse.")?)?,
+            erasures: put(registry, IntGauge::new("assay_waiting_erasures", "Units that wait to be erased.")?)?,
             ticks: put(registry, IntCounter::new("assay_ticks_total", "Ticks appended to close looks.")?)?,
         })
     }

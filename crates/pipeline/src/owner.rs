@@ -3,7 +3,8 @@
 //! [`Owner::step`] never waits for ClickHouse and can be driven by one thread; what has to be flushed is in [`Owner::outbox`].
 
 use crate::clock::Clock;
-use crate::flush::{ChunkRows, Item, Letter, Topics};
+use crate::flush::{ChunkRows, Item, Topics};
+use crate::letter::Letter;
 use crate::metrics::Metrics;
 use crate::row::{Origin, Rows};
 use crate::snapshots::{SnapshotError, Snapshots};
@@ -47,7 +48,7 @@ pub enum OwnerError {
     Snapshot(#[from] SnapshotError),
     /// Nothing to start from.
     #[error(
-        "partition {partition} of {topic} starts at offset {low}, and no snapshot covers what was removed before it: put the snapshots back, or use a new topic"
+        "partition {partition} of {topic} starts at offset {low}, and no snapshot that can be read covers what was removed before it: put the snapshots back, or use a new topic"
     )]
     NoBase {
         /// The topic.
@@ -60,11 +61,16 @@ pub enum OwnerError {
 }
 
 impl OwnerError {
-    /// Whether trying again may help; otherwise somebody has to do something.
+    /// Whether starting again from the newest snapshot may help; otherwise somebody has to do something.
+    ///
+    /// Runs of ids that cannot be written pass when the disk has space again. Damaged ones are found when a snapshot that names them is
+    /// restored: an older one is taken, and what is read again seals them anew.
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            OwnerError::Log(LogError::Kafka(_) | LogError::Io { .. }) | OwnerError::Snapshot(SnapshotError::Store(_))
+            OwnerError::Log(LogError::Kafka(_) | LogError::Io { .. })
+                | OwnerError::Snapshot(SnapshotError::Store(_))
+                | OwnerError::Halt(Halt::Runs(_))
         )
     }
 }

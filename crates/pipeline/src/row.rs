@@ -4,6 +4,7 @@
 
 use assay_aggregates::{ControlFact, DeadLetter, Fact};
 use assay_experiment::{Attribute, Body, Event, Retraction, Timestamp, Value};
+use bytes::Bytes;
 
 /// Columns of `experiment_events`, as [`Rows::fact`] and [`Rows::control`] write them.
 pub(crate) const EVENT_COLUMNS: &str = "event_id, event_type, experiment_id, variant, user_id, event_name, event_value, metadata, \
@@ -47,7 +48,7 @@ impl Rows {
         self.text(if erase { "" } else { &event.unit_id });
         self.text(named.name);
         self.nullable(named.value, |rows, value| rows.int64(value.0));
-        self.attributes(event);
+        if erase { self.length(0) } else { self.attributes(event) };
         self.int64(event.time.0);
         self.text(&event.unit_type);
         self.uint32(event.copy);
@@ -105,12 +106,12 @@ impl Rows {
     }
 
     /// The finished rows: the chunk's window is known now.
-    pub fn finish(mut self, window: Timestamp) -> Vec<u8> {
+    pub fn finish(mut self, window: Timestamp) -> Bytes {
         let seconds = seconds(window).to_le_bytes();
         for at in self.chunk_times {
             self.bytes[at..at + 4].copy_from_slice(&seconds);
         }
-        self.bytes
+        self.bytes.into()
     }
 
     fn attributes(&mut self, event: &Event<'_>) {

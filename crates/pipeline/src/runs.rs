@@ -1,6 +1,6 @@
 //! Sealed runs of remembered event ids as files: sorted entries, checked by a hash, found by a sparse index and one read.
 
-use crate::store::write_durably;
+use crate::store::{advice, write_durably};
 use assay_aggregates::{Entry, Remembered, RunName, Runs, RunsError};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// One key of the index stands for this many entries: 3.5 KiB of file, an eighth of a byte of memory for each.
@@ -34,7 +34,7 @@ struct Opened {
 
 fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> RunsError {
     let message = format!("{what} {}", path.display());
-    move |problem| RunsError(format!("{message}: {problem}"))
+    move |problem| RunsError(format!("{message}: {problem}{}", advice(&problem)))
 }
 
 impl FileRuns {
@@ -44,9 +44,9 @@ impl FileRuns {
         Ok(FileRuns { directory: directory.to_owned(), open: Mutex::new(HashMap::new()) })
     }
 
-    /// Removes the files of runs that are not named and were made before a moment, in milliseconds since the epoch.
+    /// Removes the files of runs that are not named and were last sealed before a moment, in milliseconds since the epoch.
     ///
-    /// Younger ones may belong to a state that no snapshot has seen yet.
+    /// Younger ones may belong to a state that no snapshot has seen yet. A run that is sealed again counts as young.
     pub fn sweep(directory: &Path, keep: &[RunName], before_ms: i64) -> Result<usize, RunsError> {
         let kept: Vec<String> = keep.iter().map(|&name| file_name(name)).collect();
         let mut removed = 0;
@@ -125,10 +125,13 @@ impl Runs for FileRuns {
         entries.iter().for_each(|entry| bytes.extend_from_slice(&entry.to_bytes()));
         let hash = xxh3_128(&bytes);
         bytes.extend_from_slice(&hash.to_le_bytes());
-        if !path.exists() {
-            write_durably(&path, &bytes).map_err(failed("writing", &path))?;
+        // After a restart the same run is sealed again. The file must then be young for the sweep, and a damaged one is healed.
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
+            let touched = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            return touched.map_err(failed("touching", &path));
         }
-        Ok(())
+        self.open.lock().expect("no code panics while it holds this lock").remove(&name);
+        write_durably(&path, &bytes).map_err(failed("writing", &path))
     }
 
     fn find(&self, name: RunName, key: u128) -> Result<Option<Remembered>, RunsError> {
@@ -179,6 +182,36 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         assert!(runs.find(name, 5).unwrap_err().to_string().contains("damaged"));
         assert!(runs.find(RunName { first: 2, ..name }, 5).is_err());
+        // Sealed again while the log is read again from an older snapshot.
+        runs.store(name, &[entry(5)]).unwrap();
+        assert_eq!(runs.find(name, 5).unwrap(), Some(entry(5).value));
+    }
+
+    #[test]
+    fn a_run_that_is_sealed_again_is_young() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut runs = FileRuns::open(directory.path()).unwrap();
+        let name = RunName { first: 1, last: 1, tier: 0 };
+        runs.store(name, &[entry(5)]).unwrap();
+        File::open(runs.path(name)).unwrap().set_modified(UNIX_EPOCH).unwrap();
+        runs.store(name, &[entry(5)]).unwrap();
+        assert_eq!(FileRuns::sweep(directory.path(), &[], 1_000).unwrap(), 0);
+        assert!(runs.load(name).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do_and_passes() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut runs = FileRuns::open(directory.path()).unwrap();
+        let name = RunName { first: 1, last: 1, tier: 0 };
+        // Whatever is written there finds no space.
+        let unfinished = directory.path().join("1-1-0.run.unfinished");
+        std::os::unix::fs::symlink("/dev/full", &unfinished).unwrap();
+        let message = runs.store(name, &[entry(5)]).unwrap_err().to_string();
+        assert!(message.contains("free space on the disk"), "{message}");
+        fs::remove_file(unfinished).unwrap();
+        runs.store(name, &[entry(5)]).unwrap();
+        assert_eq!(runs.load(name).unwrap(), [entry(5)]);
     }
 
     #[test]

@@ -1,20 +1,21 @@
-//! The pipeline on threads: for every partition one that folds and one that flushes, and one that brings back what was spilled.
+//! The pipeline on threads: for every partition one that folds and one that flushes, and a few that bring back what was spilled.
 
+use crate::budget::{Budget, Share};
 use crate::clock::Clock;
 use crate::flush::{FlushError, Flusher, FlusherParts, Item, Topics};
 use crate::metrics::Metrics;
 use crate::owner::{Owner, OwnerError, OwnerSettings, Step};
 use crate::runs::FileRuns;
 use crate::sink::Sink;
-use crate::snapshots::{SnapshotError, Snapshots};
-use crate::spill::Spill;
-use crate::store::{Store, StoreError};
+use crate::snapshots::{Keep, SnapshotError, Snapshots};
+use crate::spill::{Delivery, Spill};
+use crate::store::{Store, StoreError, advice};
 use assay_aggregates::{RunsError, SEMANTICS};
-use assay_broker::Log;
+use assay_broker::{Error as LogError, Log, Partition};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -42,17 +43,22 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Settings of the owners.
     pub owner: OwnerSettings,
-    /// Snapshots older than this are removed when newer ones are whole.
-    pub keep_snapshots: Duration,
-    /// How many bytes may wait for ClickHouse.
+    /// Which snapshots stay.
+    pub keep: Keep,
+    /// How many bytes may wait for ClickHouse, in the store.
     pub spill_bytes_max: u64,
+    /// How many bytes of rows and snapshots may wait in memory to be flushed, over all partitions; beside it, each partition may have one
+    /// item more, of which the largest is its snapshot.
+    pub flush_bytes_max: u64,
 }
 
 /// What a partition does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
-    /// Restores and catches up.
+    /// Restores its state.
     Starting,
+    /// Reads what it missed.
+    CatchingUp,
     /// Keeps up with the log.
     Live,
     /// Waits, and goes on by itself.
@@ -76,14 +82,23 @@ pub struct PartitionStatus {
     pub log_time_ms: i64,
     /// Version of the definitions in force.
     pub config_version: u64,
-    /// Last progress, milliseconds since the epoch.
+    /// When there was last nothing to do, progress, or a known reason to wait, in milliseconds since the epoch. Records that are there and
+    /// are not applied do not count, so that a partition that hangs is seen.
     pub alive_ms: i64,
+}
+
+/// What the two threads of a partition say of it.
+struct Told {
+    /// By the fold.
+    status: PartitionStatus,
+    /// By the flusher: why it does not go on.
+    flush: Option<String>,
 }
 
 /// A running pipeline. Dropping it without [`Pipeline::stop`] leaves its threads running.
 pub struct Pipeline {
     stop: Arc<AtomicBool>,
-    status: Arc<Vec<Mutex<PartitionStatus>>>,
+    told: Arc<Vec<Mutex<Told>>>,
     spill: Arc<Spill>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -96,14 +111,29 @@ const TURN: Duration = Duration::from_millis(100);
 const BACKOFF: Duration = Duration::from_secs(1);
 /// Between measures.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// Threads that bring back what was spilled: one partition's chunk takes as long as ClickHouse needs, and others need not wait for it.
+const DRAINERS: usize = 4;
+/// A live partition whose log time is this far behind while records wait has lost touch.
+const LIVE_MS_MAX: i64 = 60_000;
+/// One that catches up is live again this close to the end of the log; on a busy topic the last record is never read.
+const LIVE_AGAIN_MS: i64 = 5_000;
+/// If records are there but none come for this long, the log is asked whether it is there at all.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// And after this long, if it is there, the partition starts again: its reader may be stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(40);
+/// A flusher that did not even fail for this long hangs.
+const FLUSH_SILENCE_MAX_MS: i64 = 5 * 60_000;
+/// Reasons of `assay_paused_partitions`.
+const REASONS: [&str; 5] = ["ahead", "flush", "log", "restart", "spill_full"];
 
 impl Pipeline {
     /// Starts the threads.
     pub fn start(parts: Parts) -> Result<Pipeline, StoreError> {
         let stop = Arc::new(AtomicBool::new(false));
         let spill = Arc::new(Spill::open(parts.store.clone(), &parts.log_id, parts.spill_bytes_max)?);
+        let budget = Budget::new(parts.flush_bytes_max);
         let fresh = |&partition: &u32| {
-            Mutex::new(PartitionStatus {
+            let status = PartitionStatus {
                 partition,
                 doing: Doing::Starting,
                 next_offset: 0,
@@ -111,32 +141,34 @@ impl Pipeline {
                 log_time_ms: 0,
                 config_version: 0,
                 alive_ms: parts.clock.wall_ms(),
-            })
+            };
+            Mutex::new(Told { status, flush: None })
         };
-        let status: Arc<Vec<_>> = Arc::new(parts.partitions.iter().map(fresh).collect());
+        let told: Arc<Vec<_>> = Arc::new(parts.partitions.iter().map(fresh).collect());
         let mut threads = Vec::new();
         for (at, &partition) in parts.partitions.iter().enumerate() {
             let worker = Worker {
                 parts: parts.clone(),
                 partition,
+                label: partition.to_string(),
                 at,
                 stop: stop.clone(),
-                status: status.clone(),
+                told: told.clone(),
                 spill: spill.clone(),
+                budget: budget.clone(),
             };
             threads.push(spawn(format!("fold-{partition}"), move || worker.run()));
         }
-        let (drain, drain_stop, parts) = (spill.clone(), stop.clone(), parts);
-        threads.push(spawn("drain".to_owned(), move || run_drain(&drain, &parts, &drain_stop)));
-        Ok(Pipeline { stop, status, spill, threads })
+        for number in 0..DRAINERS.min(parts.partitions.len().max(1)) {
+            let (spill, stop, parts) = (spill.clone(), stop.clone(), parts.clone());
+            threads.push(spawn(format!("drain-{number}"), move || run_drain(&spill, &parts, &stop)));
+        }
+        Ok(Pipeline { stop, told, spill, threads })
     }
 
     /// How every partition is.
     pub fn status(&self) -> Vec<PartitionStatus> {
-        self.status
-            .iter()
-            .map(|status| status.lock().expect("no code panics while it holds this lock").clone())
-            .collect()
+        self.told.iter().map(|told| told.lock().expect("no code panics while it holds this lock").shown()).collect()
     }
 
     /// How many chunks and bytes wait for ClickHouse, and why.
@@ -154,27 +186,36 @@ impl Pipeline {
     }
 }
 
+impl Told {
+    /// A partition whose flusher does not go on is paused, although its fold still has room.
+    fn shown(&self) -> PartitionStatus {
+        let mut status = self.status.clone();
+        if let (Some(why), Doing::Live | Doing::CatchingUp) = (&self.flush, &status.doing) {
+            status.doing = Doing::Paused(why.clone());
+        }
+        status
+    }
+}
+
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     std::thread::Builder::new().name(name).spawn(run).expect("the system has threads for every partition")
 }
 
 fn run_drain(spill: &Spill, parts: &Parts, stop: &AtomicBool) {
-    let mut wait = TURN;
+    let mut why = String::new();
     while !stop.load(Ordering::SeqCst) {
-        let (chunks, bytes, _) = spill.waiting();
+        let delivery = spill.deliver_next(parts.sink.as_ref(), &parts.metrics, parts.clock.as_ref());
+        let (chunks, bytes, newest) = spill.waiting();
         parts.metrics.spilled_chunks.set(chunks as i64);
         parts.metrics.spilled_bytes.set(bytes as i64);
-        wait = match spill.drain(parts.sink.as_ref(), &parts.metrics, parts.clock.as_ref()) {
-            Ok(true) => Duration::ZERO,
-            Ok(false) if chunks == 0 => TURN,
-            // Doubling up to half a minute, so that a server that comes up is not met by a storm.
-            Ok(false) => (wait * 2).clamp(BACKOFF, 30 * BACKOFF),
-            Err(problem) => {
-                tracing::error!(%problem, "cannot bring back what waits for ClickHouse");
-                30 * BACKOFF
-            }
-        };
-        nap(wait, stop);
+        parts.metrics.erasures.set(spill.erasures() as i64);
+        if delivery == Delivery::Failed && newest != why {
+            tracing::warn!(why = newest, chunks, "what waits for ClickHouse was not delivered; trying again");
+            why = newest;
+        }
+        if delivery == Delivery::Idle {
+            nap(TURN, stop);
+        }
     }
 }
 
@@ -190,11 +231,25 @@ fn nap(time: Duration, stop: &AtomicBool) {
 struct Worker {
     parts: Parts,
     partition: u32,
+    /// The partition as a label of metrics.
+    label: String,
     at: usize,
     stop: Arc<AtomicBool>,
-    status: Arc<Vec<Mutex<PartitionStatus>>>,
+    told: Arc<Vec<Mutex<Told>>>,
     spill: Arc<Spill>,
+    budget: Arc<Budget>,
 }
+
+/// Between a fold and its flusher, for one turn.
+struct Flow {
+    /// Set by the fold when it ended; the flusher then stops trying.
+    over: AtomicBool,
+    /// When the flusher last finished an attempt, well or not, in milliseconds since the epoch.
+    beat_ms: AtomicI64,
+}
+
+/// An item and the memory it counts for.
+type Sent = (Item, Share);
 
 /// Why a partition's turn ended.
 #[derive(Debug, thiserror::Error)]
@@ -203,54 +258,83 @@ enum Ended {
     Owner(#[from] OwnerError),
     #[error(transparent)]
     Runs(#[from] RunsError),
-    #[error("its flusher ended: {0}")]
+    #[error("a bug stopped its flusher: {0}")]
     Flusher(String),
+    #[error("records are in the log but did not come for {} s; reading it anew", STUCK_AFTER.as_secs())]
+    Stuck,
 }
 
 impl Ended {
     fn is_passing(&self) -> bool {
         match self {
             Ended::Owner(problem) => problem.is_passing(),
-            Ended::Runs(_) => false,
-            Ended::Flusher(_) => true,
+            Ended::Runs(_) | Ended::Stuck => true,
+            Ended::Flusher(_) => false,
         }
     }
+
+    /// In words, with what to do about a disk.
+    fn told(&self) -> String {
+        match self {
+            Ended::Owner(OwnerError::Log(problem)) => told(problem),
+            other => other.to_string(),
+        }
+    }
+}
+
+fn told(problem: &LogError) -> String {
+    match problem {
+        LogError::Io { source, .. } => format!("{problem}{}", advice(source)),
+        other => other.to_string(),
+    }
+}
+
+/// When a partition last did something.
+struct Watch {
+    offset: u64,
+    at: Duration,
 }
 
 impl Worker {
     /// Starts again from the newest snapshot after whatever may pass; stops for good after the rest.
     fn run(&self) {
         while !self.stopping() {
-            self.tell(|status| status.doing = Doing::Starting);
+            self.tell(|told| (told.status.doing, told.flush) = (Doing::Starting, None));
+            REASONS.iter().for_each(|reason| self.paused(reason, false));
             let outcome = catch_unwind(AssertUnwindSafe(|| self.turn()));
             let (message, passing) = match outcome {
                 Ok(Ok(())) => return,
-                Ok(Err(problem)) => (problem.to_string(), problem.is_passing()),
+                Ok(Err(problem)) => (problem.told(), problem.is_passing()),
                 // A bug halts its partition, not the process.
                 Err(panic) => (format!("a bug stopped this partition: {}", panic_text(panic.as_ref())), false),
             };
             if !passing {
                 tracing::error!(partition = self.partition, message, "the partition has halted");
-                self.parts.metrics.paused.with_label_values(&[&self.partition.to_string(), "halted"]).set(1);
-                self.tell(|status| status.doing = Doing::Halted(message.clone()));
+                self.paused("halted", true);
+                self.tell(|told| told.status.doing = Doing::Halted(message));
                 return;
             }
             tracing::warn!(partition = self.partition, message, "the partition starts again from its snapshot");
-            self.tell(|status| status.doing = Doing::Paused(message.clone()));
+            self.paused("restart", true);
+            self.pause(message);
             nap(BACKOFF, &self.stop);
         }
     }
 
     fn turn(&self) -> Result<(), Ended> {
         let parts = &self.parts;
+        // Asked first, because restoring a large state for a log that is away would be for nothing.
+        parts.log.bounds(&parts.topics.events, Partition(self.partition)).map_err(OwnerError::from)?;
         let runs = parts.runs.join(&parts.log_id).join(format!("{:05}", self.partition));
-        let snapshots =
-            || Snapshots::new(parts.store.clone(), &parts.log_id, self.partition, &runs, parts.keep_snapshots);
+        let mut snapshots = Snapshots::new(parts.store.clone(), &parts.log_id, self.partition, &runs, parts.keep);
         let started = parts.clock.monotonic();
-        let mut known = snapshots();
-        let state = Owner::restore(&mut known)?;
+        let restored = Owner::restore(&mut snapshots);
+        parts.metrics.damaged_snapshots.with_label_values(&[&self.label]).inc_by(snapshots.passed_over() as u64);
+        let state = restored?;
         let taken = parts.clock.monotonic().saturating_sub(started);
-        parts.metrics.restore_seconds.with_label_values(&[&self.partition.to_string()]).set(taken.as_secs_f64());
+        parts.metrics.restore_seconds.with_label_values(&[&self.label]).set(taken.as_secs_f64());
+        let (from, next_offset) = state.as_ref().map_or(("log", 0), |state| ("snapshot", state.next_offset()));
+        tracing::info!(partition = self.partition, from, next_offset, ?taken, "starting");
         let mut owner = Owner::new(
             parts.log.clone(),
             parts.clock.clone(),
@@ -261,6 +345,7 @@ impl Worker {
             state,
             Box::new(FileRuns::open(&runs)?),
         )?;
+        parts.metrics.restores.with_label_values(&[&self.label, from]).inc();
         let flusher = Flusher::new(
             &parts.log_id,
             SEMANTICS,
@@ -270,119 +355,181 @@ impl Worker {
                 topics: parts.topics.clone(),
                 sink: parts.sink.clone(),
                 spill: self.spill.clone(),
-                snapshots: known,
+                snapshots,
                 metrics: parts.metrics.clone(),
                 clock: parts.clock.clone(),
             },
         );
+        self.tell(|told| told.status.doing = Doing::CatchingUp);
         let (sender, receiver) = bounded(QUEUE_ITEMS);
-        let over = AtomicBool::new(false);
+        let flow = Flow { over: AtomicBool::new(false), beat_ms: AtomicI64::new(parts.clock.wall_ms()) };
         std::thread::scope(|scope| {
             let flushing = std::thread::Builder::new()
                 .name(format!("flush-{}", self.partition))
-                .spawn_scoped(scope, || self.flush(flusher, receiver, &over))
+                .spawn_scoped(scope, || self.flush(flusher, receiver, &flow))
                 .expect("the system has threads for every partition");
-            let outcome = self.fold(&mut owner, &sender);
-            over.store(true, Ordering::SeqCst);
+            // A fold that panics must not leave its flusher trying for ever.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.fold(&mut owner, &sender, &flow)));
+            flow.over.store(true, Ordering::SeqCst);
             drop(sender);
-            match flushing.join() {
-                Ok(()) => outcome,
-                Err(panic) => Err(Ended::Flusher(panic_text(panic.as_ref()))),
+            if let Err(panic) = flushing.join() {
+                return Err(Ended::Flusher(panic_text(panic.as_ref())));
             }
+            outcome.unwrap_or_else(|panic| resume_unwind(panic))
         })
     }
 
-    fn fold(&self, owner: &mut Owner, sender: &Sender<Item>) -> Result<(), Ended> {
+    fn fold(&self, owner: &mut Owner, sender: &Sender<Sent>, flow: &Flow) -> Result<(), Ended> {
         let clock = &self.parts.clock;
         let mut measured = Duration::ZERO;
+        let mut watch = Watch { offset: 0, at: clock.monotonic() };
         while !self.stopping() {
             let step = owner.step()?;
             while let Some(item) = owner.outbox.pop_front() {
-                if !self.hand_over(item, sender)? {
+                if !self.hand_over(item, sender, flow)? {
                     return Ok(());
                 }
             }
             if let Step::Ahead(lead) = step {
-                let message = format!(
-                    "a record is {} s ahead of this machine's clock; check the clocks of broker and machine",
-                    lead / 1_000
-                );
+                let lead = lead / 1_000;
+                let message =
+                    format!("a record is {lead} s ahead of this machine's clock; check the clocks of broker and machine");
                 tracing::warn!(partition = self.partition, message);
-                self.tell(|status| status.doing = Doing::Paused(message.clone()));
+                self.paused("ahead", true);
+                self.pause(message);
                 nap(BACKOFF, &self.stop);
                 continue;
             }
             let now = clock.monotonic();
-            if now.saturating_sub(measured) >= MEASURE_EVERY || step == Step::Idle {
-                self.report(owner)?;
-                if now.saturating_sub(measured) >= MEASURE_EVERY {
-                    owner.measure()?;
-                    measured = now;
-                }
+            let measures = now.saturating_sub(measured) >= MEASURE_EVERY;
+            if measures || step == Step::Idle {
+                self.report(owner, &mut watch)?;
+            }
+            if measures {
+                owner.measure()?;
+                measured = now;
             }
         }
         Ok(())
     }
 
-    /// Waits while the flusher is behind; `false` when the pipeline stops.
-    fn hand_over(&self, item: Item, sender: &Sender<Item>) -> Result<bool, Ended> {
-        let mut item = item;
-        while !self.stopping() {
-            match sender.send_timeout(item, TURN) {
-                Ok(()) => return Ok(true),
-                Err(SendTimeoutError::Timeout(back)) => {
-                    item = back;
-                    // Waiting for the flusher is no death.
-                    let now = self.parts.clock.wall_ms();
-                    self.tell(|status| status.alive_ms = now);
-                }
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Flusher("it is gone".to_owned())),
+    /// Waits while the flusher is behind or memory is short; `false` when the pipeline stops or the flusher is gone.
+    fn hand_over(&self, item: Item, sender: &Sender<Sent>, flow: &Flow) -> Result<bool, Ended> {
+        let size = item.size();
+        let share = loop {
+            if self.stopping() {
+                return Ok(false);
             }
+            match self.budget.take(self.partition, size, TURN) {
+                Some(share) => break share,
+                None => self.wait_for(flow),
+            }
+        };
+        let mut sent = (item, share);
+        while !self.stopping() {
+            match sender.send_timeout(sent, TURN) {
+                Ok(()) => return Ok(true),
+                Err(SendTimeoutError::Timeout(back)) => sent = back,
+                // It panicked; joining it says how.
+                Err(SendTimeoutError::Disconnected(_)) => return Ok(false),
+            }
+            self.wait_for(flow);
         }
         Ok(false)
     }
 
-    fn report(&self, owner: &mut Owner) -> Result<(), Ended> {
+    /// Waiting for a flusher that works, or fails and tries again, is no death.
+    fn wait_for(&self, flow: &Flow) {
+        let now = self.parts.clock.wall_ms();
+        if now - flow.beat_ms.load(Ordering::SeqCst) < FLUSH_SILENCE_MAX_MS {
+            self.tell(|told| told.status.alive_ms = now);
+        }
+    }
+
+    fn report(&self, owner: &mut Owner, watch: &mut Watch) -> Result<(), Ended> {
         let lag = owner.lag()?;
-        let Some(state) = owner.state() else { return Ok(()) };
+        let Some(state) = owner.state() else {
+            // The genesis record has not come yet.
+            return self.look_after(watch, 0, lag).map(drop);
+        };
         let (next_offset, log_time_ms, config_version) =
             (state.next_offset(), state.log_time().millis(), state.config_version());
-        let alive_ms = self.parts.clock.wall_ms();
-        self.tell(|status| {
-            // Catching up is over when everything was read once.
-            if lag == 0 || status.doing != Doing::Starting {
-                status.doing = Doing::Live;
-            }
+        if !self.look_after(watch, next_offset, lag)? {
+            return Ok(());
+        }
+        let behind_ms = self.parts.clock.wall_ms() - log_time_ms;
+        for reason in ["ahead", "log"] {
+            self.paused(reason, false);
+        }
+        self.tell(|told| {
+            let status = &mut told.status;
+            let behind_max = if status.doing == Doing::Live { LIVE_MS_MAX } else { LIVE_AGAIN_MS };
+            status.doing = if lag == 0 || behind_ms <= behind_max { Doing::Live } else { Doing::CatchingUp };
             (status.next_offset, status.lag, status.log_time_ms) = (next_offset, lag, log_time_ms);
-            (status.config_version, status.alive_ms) = (config_version, alive_ms);
+            status.config_version = config_version;
         });
         Ok(())
     }
 
-    fn flush(&self, mut flusher: Flusher, items: Receiver<Item>, over: &AtomicBool) {
-        let partition = self.partition.to_string();
-        while let Ok(item) = items.recv() {
+    /// Whether the partition is alive: it has read all there is, or goes on. If records do not come although they are there, the log itself
+    /// may be away, which is a reason to wait and none to end the process.
+    fn look_after(&self, watch: &mut Watch, offset: u64, lag: u64) -> Result<bool, Ended> {
+        let now = self.parts.clock.monotonic();
+        let silence = now.saturating_sub(watch.at);
+        if lag == 0 || offset != watch.offset || silence < SILENCE_MAX {
+            if lag == 0 || offset != watch.offset {
+                *watch = Watch { offset, at: now };
+                let now_ms = self.parts.clock.wall_ms();
+                self.tell(|told| told.status.alive_ms = now_ms);
+            }
+            return Ok(true);
+        }
+        match self.parts.log.bounds(&self.parts.topics.events, Partition(self.partition)) {
+            Err(problem) => {
+                self.paused("log", true);
+                self.pause(told(&problem));
+                // When it is back, the reader gets its time anew.
+                watch.at = now.saturating_sub(SILENCE_MAX);
+                Ok(false)
+            }
+            Ok(_) if silence > STUCK_AFTER => Err(Ended::Stuck),
+            Ok(_) => Ok(true),
+        }
+    }
+
+    fn flush(&self, mut flusher: Flusher, items: Receiver<Sent>, flow: &Flow) {
+        let ending = || self.stopping() || flow.over.load(Ordering::SeqCst);
+        let beat = || flow.beat_ms.store(self.parts.clock.wall_ms(), Ordering::SeqCst);
+        while let Ok((item, share)) = items.recv() {
+            beat();
             let mut failures = 0;
             while let Err(problem) = flusher.take(&item) {
+                beat();
                 failures += 1;
                 let reason = if matches!(problem, FlushError::SpillFull { .. }) { "spill_full" } else { "flush" };
-                self.parts.metrics.paused.with_label_values(&[&partition, reason]).set(1);
+                let message = match &problem {
+                    FlushError::Log(problem) => told(problem),
+                    other => other.to_string(),
+                };
                 if failures == 1 {
-                    tracing::error!(partition = self.partition, %problem, "cannot flush; trying again");
+                    tracing::error!(partition = self.partition, message, "cannot flush; trying again");
                 }
+                self.paused(reason, true);
+                self.tell(|told| told.flush = Some(message));
                 nap(BACKOFF, &self.stop);
-                if self.stopping() || over.load(Ordering::SeqCst) {
+                if ending() {
                     return;
                 }
             }
+            beat();
+            drop((item, share));
             if failures > 0 {
                 tracing::info!(partition = self.partition, "flushing goes on");
-                for reason in ["spill_full", "flush"] {
-                    self.parts.metrics.paused.with_label_values(&[&partition, reason]).set(0);
-                }
+                ["spill_full", "flush"].iter().for_each(|reason| self.paused(reason, false));
+                self.tell(|told| told.flush = None);
             }
             // What is left is read again from the log.
-            if self.stopping() || over.load(Ordering::SeqCst) {
+            if ending() {
                 return;
             }
         }
@@ -392,8 +539,18 @@ impl Worker {
         self.stop.load(Ordering::SeqCst)
     }
 
-    fn tell(&self, change: impl FnOnce(&mut PartitionStatus)) {
-        change(&mut self.status[self.at].lock().expect("no code panics while it holds this lock"));
+    /// Waiting for something that the message names is no death.
+    fn pause(&self, message: String) {
+        let now = self.parts.clock.wall_ms();
+        self.tell(|told| (told.status.doing, told.status.alive_ms) = (Doing::Paused(message), now));
+    }
+
+    fn paused(&self, reason: &str, is: bool) {
+        self.parts.metrics.paused.with_label_values(&[self.label.as_str(), reason]).set(i64::from(is));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told[self.at].lock().expect("no code panics while it holds this lock"));
     }
 }
 

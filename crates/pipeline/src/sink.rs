@@ -14,21 +14,39 @@ pub struct Insert {
     pub columns: String,
     /// The same token always carries the same rows: ClickHouse drops a repeat.
     pub token: String,
-    /// In RowBinary.
-    pub rows: Vec<u8>,
+    /// In RowBinary; shared, because a block of many megabytes should be in memory once.
+    pub rows: Bytes,
 }
 
-/// ClickHouse did not take rows, or did not say so in time: nobody knows whether it has them.
+/// ClickHouse did not take what it was given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SinkError(pub String);
+pub enum SinkError {
+    /// It did not answer, or not in time: nobody knows whether it has the rows. Passes by itself.
+    #[error("{0}")]
+    Away(String),
+    /// It answered with a refusal, which may be about this block alone; others may still be welcome.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A unit that asked to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Its type.
+    pub unit_type: String,
+    /// Who.
+    pub unit_id: String,
+    /// Names this attempt among others for the same unit, so that a sink can tell whether it has begun.
+    pub mark: String,
+}
 
 /// Takes rows. Whatever is given twice must count once.
 pub trait Sink: Send + Sync {
     /// Inserts a block; `Ok` means that it is durable.
     fn insert(&self, insert: &Insert) -> Result<(), SinkError>;
-    /// Removes every row that names a unit.
-    fn erase(&self, unit_type: &str, unit_id: &str) -> Result<(), SinkError>;
+    /// Begins to remove every row that names a unit, or looks how far that is: `true` once it is done. Never waits for the removal,
+    /// which may take hours on a large table.
+    fn erase(&self, erasure: &Erasure) -> Result<bool, SinkError>;
 }
 
 /// How to reach a ClickHouse.
@@ -81,8 +99,9 @@ impl ClickHouse {
         self.runtime.block_on(async move {
             match tokio::time::timeout(limit, task).await {
                 Ok(Ok(value)) => Ok(value),
-                Ok(Err(problem)) => Err(SinkError(told(&problem))),
-                Err(_) => Err(SinkError(format!("ClickHouse did not answer within {limit:?}"))),
+                Ok(Err(problem @ clickhouse::error::Error::BadResponse(_))) => Err(SinkError::Refused(told(&problem))),
+                Ok(Err(problem)) => Err(SinkError::Away(told(&problem))),
+                Err(_) => Err(SinkError::Away(format!("ClickHouse did not answer within {limit:?}"))),
             }
         })
     }
@@ -144,7 +163,7 @@ impl Sink for ClickHouse {
     fn insert(&self, insert: &Insert) -> Result<(), SinkError> {
         let sql = format!("INSERT INTO {} ({}) FORMAT RowBinary", insert.table, insert.columns);
         let client = self.client.clone().with_database(&self.database);
-        let rows = Bytes::copy_from_slice(&insert.rows);
+        let rows = insert.rows.clone();
         self.within(async move {
             let mut request = client
                 .insert_formatted_with(sql)
@@ -161,16 +180,111 @@ impl Sink for ClickHouse {
         })
     }
 
-    fn erase(&self, unit_type: &str, unit_id: &str) -> Result<(), SinkError> {
+    /// One mutation per table and mark, found again in `system.mutations` after a lost answer or a restart.
+    ///
+    /// A lightweight delete: rows are gone from every query when the mutation is done, and from the disk at the next merge. The mutation's
+    /// text names the unit until ClickHouse forgets it (it keeps the last hundred).
+    fn erase(&self, erasure: &Erasure) -> Result<bool, SinkError> {
+        let mut done = true;
+        for (table, naming) in [("experiment_events", EVENTS_NAMING), ("dead_letters", &letters_naming())] {
+            match self.mutation(table, &erasure.mark)? {
+                Mutation::Done => continue,
+                Mutation::Running => {}
+                Mutation::Failing(why) => {
+                    return Err(SinkError::Refused(format!("erasing a unit from {table} does not succeed: {why}")));
+                }
+                Mutation::Unknown => self.delete(table, naming, erasure)?,
+            }
+            done = false;
+        }
+        Ok(done)
+    }
+}
+
+/// What `system.mutations` says of a mark.
+enum Mutation {
+    Unknown,
+    Running,
+    Failing(String),
+    Done,
+}
+
+/// Rows of `experiment_events` that name a unit.
+const EVENTS_NAMING: &str = "user_id = {unit:String} AND unit_type = {unit_type:String}";
+/// Rows of `dead_letters` that name a unit. Its type is not known there, and its id may stand in the key, in the reason, or anywhere in the
+/// original bytes: as a word of its own, or behind its length as Avro writes texts. A cut-off or misrouted record names it like any other.
+/// Ids written with escapes that JSON does not need are not found.
+fn letters_naming() -> String {
+    let word = |text: &str| {
+        let split = format!("splitByString({text}, concat(detail, '\\n', key, '\\n', payload))");
+        format!(
+            "arrayExists((before, after) -> NOT match(before, '[A-Za-z0-9_-]') AND NOT match(after, '[A-Za-z0-9_-]'), \
+             arrayMap(part -> right(part, 1), arrayPopBack({split})), arrayMap(part -> left(part, 1), arrayPopFront({split})))"
+        )
+    };
+    format!(
+        "{{unit_type:String}} != '' AND (key = {{unit:String}} OR position(payload, unhex({{avro:String}})) > 0 OR {} OR {})",
+        word("{unit:String}"),
+        word("{escaped:String}")
+    )
+}
+
+impl ClickHouse {
+    fn delete(&self, table: &str, naming: &str, erasure: &Erasure) -> Result<(), SinkError> {
+        let Erasure { unit_type, unit_id, mark } = erasure;
+        let sql = format!("DELETE FROM {table} WHERE {naming} AND {{mark:String}} != ''");
         let client = self.client.clone().with_database(&self.database);
-        let erase = |sql: &str| {
-            let query = client.query_raw(sql).param("unit", unit_id).param("unit_type", unit_type);
-            query.with_setting("lightweight_deletes_sync", "2").execute()
-        };
-        self.within(erase(
-            "DELETE FROM experiment_events WHERE user_id = {unit:String} AND unit_type = {unit_type:String}",
-        ))?;
-        // The type of a dead letter's unit is not known; a key that is this unit's is reason enough.
-        self.within(erase("DELETE FROM dead_letters WHERE key = {unit:String} AND {unit_type:String} != ''"))
+        let escaped = serde_json::to_string(unit_id).expect("a text is JSON");
+        let query = client
+            .query_raw(&sql)
+            .param("unit", unit_id)
+            .param("unit_type", unit_type)
+            .param("mark", mark)
+            .param("avro", avro_text(unit_id))
+            .param("escaped", &escaped[1..escaped.len() - 1])
+            // The client must not wait for it: on a large table it takes longer than any request may.
+            .with_setting("lightweight_deletes_sync", "0")
+            .with_setting("mutations_sync", "0");
+        self.within(query.execute())
+    }
+
+    fn mutation(&self, table: &str, mark: &str) -> Result<Mutation, SinkError> {
+        let sql = format!(
+            "SELECT min(is_done), any(latest_fail_reason), count() FROM system.mutations \
+             WHERE database = currentDatabase() AND table = '{table}' AND position(command, '{mark}') > 0"
+        );
+        let answer = String::from_utf8_lossy(&self.query(&sql, "TabSeparated")?).into_owned();
+        let mut fields = answer.trim_end_matches('\n').split('\t');
+        let (done, why, count) = (fields.next(), fields.next().unwrap_or_default(), fields.next());
+        Ok(match (count, done) {
+            (None | Some("0"), _) => Mutation::Unknown,
+            (_, Some("1")) => Mutation::Done,
+            _ if !why.is_empty() => Mutation::Failing(why.to_owned()),
+            _ => Mutation::Running,
+        })
+    }
+}
+
+/// A text as Avro writes it, in hexadecimal: its length in zigzag and base 128, then its bytes.
+fn avro_text(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len() + 2);
+    let mut length = 2 * text.len();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn avro_puts_a_length_before_a_text() {
+        assert_eq!(avro_text("u1"), "047531");
+        assert_eq!(&avro_text(&"x".repeat(128))[..6], "800278");
     }
 }

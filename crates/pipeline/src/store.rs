@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A failed operation of a store.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} in the store failed: {why}; check that the disk has space and may be written")]
+#[error("{what} in the store failed: {why}; check that its disk has space and may be written")]
 pub struct StoreError {
     /// What was tried, with the key.
     pub what: String,
@@ -97,6 +97,19 @@ impl Store for DirectoryStore {
     }
 }
 
+/// What to do about a failed write, to be said behind it.
+pub(crate) fn advice(problem: &std::io::Error) -> &'static str {
+    match problem.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free space on the disk, and what waits goes on by itself"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "; make it writable, and what waits goes on by itself"
+        }
+        _ => "",
+    }
+}
+
 const UNFINISHED: &str = ".unfinished";
 
 /// Writes a file so that a crash leaves the whole of it or nothing under its name.
@@ -109,6 +122,46 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&unfinished, path)?;
     let directory = path.parent().expect("a file has a directory");
     File::open(directory)?.sync_all()
+}
+
+/// Objects in memory, for tests.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct MemoryStore(std::sync::Mutex<std::collections::BTreeMap<String, Vec<u8>>>);
+
+#[cfg(test)]
+impl MemoryStore {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
+    }
+
+    pub(crate) fn damage(&self, key: &str) {
+        *self.0.lock().unwrap().get_mut(key).unwrap().last_mut().unwrap() ^= 1;
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+impl Store for MemoryStore {
+    fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.lock().unwrap().entry(key.to_owned()).or_insert_with(|| bytes.to_vec());
+        Ok(())
+    }
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let held = self.0.lock().unwrap();
+        let below = held.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        Ok(below.map(|(key, bytes)| (key.clone(), bytes.len() as u64)).collect())
+    }
+    fn remove(&self, key: &str) -> Result<(), StoreError> {
+        self.0.lock().unwrap().remove(key);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn polynomials_are_exact() {
         let rule = GaussLegendre::new(8);
-        let got = rule.integrate(0.0, 2.0, &mut |x: f64| 16.0 * x.powi(15));
+        let got = rule.integrate(0.0, 2.0, &mut |x: f64| 16.0 * libm::pow(x, 15.0));
         assert!(fabs(got / 65_536.0 - 1.0) < 1e-14, "{got}");
     }
 

@@ -8,6 +8,7 @@ mod plot;
 mod report;
 
 use assay_simulator::calibration::{Counts, Scenario, run, scenarios};
+use assay_simulator::peeking::{Settings, demonstrate};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -45,7 +46,8 @@ fn main() -> ExitCode {
     let scenarios = scenarios();
     let counts = simulate(&scenarios, seed);
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let pages = report::write(&scenarios, &counts, seed);
+    let peeking = demonstrate(&Settings { seed, ..Settings::default() }).expect("the default settings show something");
+    let pages = report::write(&scenarios, &counts, &peeking, seed);
     for (name, text) in pages {
         let path = docs.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);

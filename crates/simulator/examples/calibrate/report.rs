@@ -2,6 +2,7 @@
 
 use crate::plot::{Axis, Mark, Row, Series, curves, dots, grouped};
 use assay_simulator::calibration::{Chapter, Counts, Kind, Measure, STAGES, Scenario, Tally};
+use assay_simulator::peeking::{Peeking, Rate, Row as PeekingRow};
 use std::fmt::Write;
 
 /// A plot: file name, what it shows, and the drawing.
@@ -37,7 +38,7 @@ impl Results<'_> {
     /// By when it had happened, in the scenario's own units.
     fn curve(&self, id: &str, measure: &str, name: &str) -> Series {
         let (scenario, tally) = self.tally(id, measure);
-        let at = |stage: usize| scenario.horizon.end * (stage + 1) as f64 / STAGES as f64;
+        let at = |stage: usize| scenario.horizon * (stage + 1) as f64 / STAGES as f64;
         let points = tally.curve().into_iter().enumerate().map(|(stage, share)| (at(stage), share));
         Series { name: name.to_owned(), points: std::iter::once((0.0, 0.0)).chain(points).collect() }
     }
@@ -67,10 +68,12 @@ fn short(title: &str) -> String {
 }
 
 /// Every file, by its path below `docs`.
-pub fn write(scenarios: &[Scenario], counts: &[Counts], seed: u64) -> Vec<(String, String)> {
+pub fn write(scenarios: &[Scenario], counts: &[Counts], peeking: &Peeking, seed: u64) -> Vec<(String, String)> {
     let results = Results { scenarios, counts };
     let mut page = opening(&results, seed);
-    let mut files = Vec::new();
+    let plot = looks(peeking);
+    page.push_str(&peeked(peeking, &plot));
+    let mut files = vec![(format!("calibration/{}", plot.name), plot.svg)];
     for chapter in Chapter::ALL {
         let (heading, text) = words(chapter);
         let _ = writeln!(page, "\n## {heading}\n\n{text}");
@@ -250,7 +253,7 @@ fn words(chapter: Chapter) -> (&'static str, &'static str) {
 
 fn plots(chapter: Chapter, results: &Results<'_>) -> Vec<Plot> {
     match chapter {
-        Chapter::FalsePositives => vec![check_a(results), hard_designs(results), looks(results)],
+        Chapter::FalsePositives => vec![check_a(results), hard_designs(results)],
         Chapter::Coverage => vec![coverage(results)],
         Chapter::Power => vec![power(results)],
         Chapter::Exact => vec![exact(results)],
@@ -263,6 +266,59 @@ fn plots(chapter: Chapter, results: &Results<'_>) -> Vec<Plot> {
         Chapter::Guardrails => vec![guardrails(results)],
         Chapter::Multiplicity => Vec::new(),
     }
+}
+
+/// The five rules of the demonstrator, with how to read each from a row.
+const RULES: [(&str, fn(&PeekingRow) -> Rate); 5] = [
+    ("chance of either arm > 95 %", |row| row.posterior_either),
+    ("chance of treatment > 95 %", |row| row.posterior_treatment),
+    ("fixed-horizon z", |row| row.naive),
+    ("O'Brien-Fleming", |row| row.obrien_fleming),
+    ("always-valid", |row| row.always_valid),
+];
+
+fn looks(peeking: &Peeking) -> Plot {
+    let caption = "A/A experiments: share ever called different, by how often one looks";
+    let series = RULES.map(|(name, rate)| Series {
+        name: name.to_owned(),
+        points: peeking.rows.iter().map(|row| (f64::from(row.looks), rate(row).simulated)).collect(),
+    });
+    let end = peeking.rows.iter().map(|row| f64::from(row.looks)).fold(0.0, f64::max);
+    let x = Axis { label: "looks", end, percent: false };
+    let svg = curves(caption, &x, &Axis::percent(EVER, 0.65), &series, &[ALPHA]);
+    Plot { name: "looks.svg", caption, svg }
+}
+
+fn peeked(peeking: &Peeking, plot: &Plot) -> String {
+    let mut text = format!(
+        "\n## What peeking does\n\n\
+         A/A experiments at 5 %, 500 more users per arm from look to look, 10,000 of them per row: the share that each rule ever calls\n\
+         different, and in brackets what numerical integration says for normal means. `assay peek` shows this for other numbers.\n\n\
+         ![{0}](calibration/{1})\n\n*{0}*\n\n| looks |",
+        plot.caption, plot.name
+    );
+    for (name, _) in RULES {
+        let _ = write!(text, " {name} |");
+    }
+    text.push_str("\n|--:|--:|--:|--:|--:|--:|\n");
+    for row in &peeking.rows {
+        let _ = write!(text, "| {} |", row.looks);
+        for (_, rate) in RULES {
+            let Rate { simulated, theory, .. } = rate(row);
+            let _ = write!(text, " {simulated:.4} ({theory:.4}) |");
+        }
+        text.push('\n');
+    }
+    let Rate { simulated, theory, .. } = peeking.textbook.rate;
+    let _ = writeln!(
+        text,
+        "\nThe code that is often printed to show the effect of {} looks tests separate batches instead of data that accumulate, and does not\n\
+         count the last: {:.1} % are called different ({:.1} % by enumeration), which is not what its text describes.",
+        peeking.textbook.batches,
+        100.0 * simulated,
+        100.0 * theory
+    );
+    text
 }
 
 const EVER: &str = "experiments ever called different";
@@ -286,17 +342,6 @@ fn hard_designs(results: &Results<'_>) -> Plot {
     rows.retain(|row| row.values.iter().all(Option::is_some));
     let svg = dots(caption, &Axis::percent(EVER, 0.65), &measures, &rows, &ALPHA);
     Plot { name: "hard-designs.svg", caption, svg }
-}
-
-fn looks(results: &Results<'_>) -> Plot {
-    let caption = "What looking costs: |z| > 1.96 at any of so many equally spaced looks";
-    let ids = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
-    let points =
-        ids.iter().map(|&looks| (looks, results.share(&format!("naive-{looks}"), "fixed-horizon z at every look")));
-    let series = [Series { name: "fixed-horizon z".to_owned(), points: points.collect() }];
-    let x = Axis { label: "looks", end: 50.0, percent: false };
-    let svg = curves(caption, &x, &Axis::percent(EVER, 0.35), &series, &[ALPHA]);
-    Plot { name: "looks.svg", caption, svg }
 }
 
 fn coverage(results: &Results<'_>) -> Plot {

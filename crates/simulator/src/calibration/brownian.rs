@@ -4,7 +4,7 @@
 //! means are normal; `conversions` and `revenue` show from when on they are.
 
 use super::count::{Measure, Report};
-use super::{Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Chapter, Design, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Rule};
 use assay_statistics::sides::Sides;
@@ -127,6 +127,6 @@ fn exact(name: &'static str, expected: f64) -> Measure {
 }
 
 fn scenario(id: &'static str, chapter: Chapter, title: String, walk: Walk, measures: Vec<Measure>) -> Scenario {
-    let horizon = Horizon::planned(walk.horizon);
+    let horizon = walk.horizon;
     Scenario { id, chapter, title, runs: 10_000, horizon, measures, design: Box::new(walk) }
 }

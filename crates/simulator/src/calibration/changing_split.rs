@@ -1,7 +1,7 @@
 //! Allocation (§1.9): a split that changes on the way, and several treatments against one control.
 
 use super::count::{Measure, Report};
-use super::{Binomial, Chapter, Design, Draw, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Draw, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::epochs::{self, Pair};
 use assay_statistics::always_valid::{self, Comparison};
@@ -139,6 +139,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 fn scenario(id: &'static str, title: &str, design: Box<dyn Design>, measures: Vec<Measure>) -> Scenario {
-    let horizon = Horizon::users(BATCH * LOOKS);
+    let horizon = f64::from(BATCH * LOOKS);
     Scenario { id, chapter: Chapter::Allocation, title: title.to_owned(), runs: 10_000, horizon, measures, design }
 }

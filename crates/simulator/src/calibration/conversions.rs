@@ -2,7 +2,7 @@
 
 use super::count::{Measure, Report};
 use super::watch::{self, Wanted, Watch, Watched};
-use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Arm;
@@ -63,7 +63,7 @@ fn design(rates: [f64; 2], treatment_share: f64, planned: f64, users: u32) -> Co
 }
 
 fn scenario(id: &'static str, chapter: Chapter, title: &str, design: Conversions, measures: Vec<Measure>) -> Scenario {
-    let horizon = Horizon::users(design.batch * design.looks);
+    let horizon = f64::from(design.batch * design.looks);
     Scenario { id, chapter, title: title.to_owned(), runs: 10_000, horizon, measures, design: Box::new(design) }
 }
 

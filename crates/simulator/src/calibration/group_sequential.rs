@@ -1,7 +1,7 @@
 //! Group sequential tests (§2): alpha spent over a few looks, planned or not, and what may be said at the stop.
 
 use super::count::{Measure, Report};
-use super::{Chapter, Design, Draw, Horizon, Prepared, Scenario};
+use super::{Chapter, Design, Draw, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::group_sequential::stagewise::{Stopped, stagewise};
 use assay_statistics::group_sequential::{self as sequential, Spending, Z_CAP};
@@ -198,6 +198,6 @@ fn conclusion() -> Scenario {
 }
 
 fn scenario(id: &'static str, title: String, runs: u64, test: Test, measures: Vec<Measure>) -> Scenario {
-    let horizon = Horizon::planned(test.inflation);
+    let horizon = test.inflation;
     Scenario { id, chapter: Chapter::GroupSequential, title, runs, horizon, measures, design: Box::new(test) }
 }

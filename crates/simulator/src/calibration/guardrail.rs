@@ -1,7 +1,7 @@
 //! Guardrails (§7.3): how often a harmful treatment is declared safe, a harmless one harmful, and how soon either is known.
 
 use super::count::{Measure, Report};
-use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::guardrail::{Better, Guardrail, Margin, Running};
 use assay_statistics::moments::Arm;
@@ -94,6 +94,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 fn scenario(id: &'static str, title: &str, design: Margined, measures: Vec<Measure>) -> Scenario {
     let treated = 100.0 * design.treatment_share;
     let title = format!("{title}, {}/{treated}, looks every 100 users to 100,000", 100.0 - treated);
-    let (runs, horizon) = (10_000, Horizon::users(BATCH * LOOKS));
+    let (runs, horizon) = (10_000, f64::from(BATCH * LOOKS));
     Scenario { id, chapter: Chapter::Guardrails, title, runs, horizon, measures, design: Box::new(design) }
 }

@@ -51,30 +51,11 @@ pub struct Scenario {
     pub title: String,
     /// Runs of a full calibration.
     pub runs: u64,
-    /// Users, or looks where users mean nothing, at the end of a run: the scale of plots.
-    pub horizon: Horizon,
+    /// Where a run ends, on the axis of its plots: in users, days, hypotheses, or fixed samples.
+    pub horizon: f64,
     /// What it must show.
     pub measures: Vec<Measure>,
     pub(crate) design: Box<dyn Design>,
-}
-
-/// How long a run is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Horizon {
-    /// At the last look.
-    pub end: f64,
-    /// Of what: "users", or "planned n".
-    pub unit: &'static str,
-}
-
-impl Horizon {
-    pub(crate) fn users(users: u32) -> Horizon {
-        Horizon { end: f64::from(users), unit: "users" }
-    }
-
-    pub(crate) fn planned(end: f64) -> Horizon {
-        Horizon { end, unit: "x planned n" }
-    }
 }
 
 /// Parts of the statistics, in the order of the report.

@@ -5,7 +5,7 @@
 //! costs: the margin between the default's real error rate and alpha, and no more than it in these designs.
 
 use super::count::{Measure, Report};
-use super::{Chapter, Design, Draw, Horizon, Prepared, Scenario};
+use super::{Chapter, Design, Draw, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Sums;
@@ -220,7 +220,7 @@ fn scenario(id: &'static str, arrivals: Arrivals, value: Value) -> Scenario {
     let title = format!("A/A, {what}, {how}, looks: {looks} over 28 days, {} users", super::grouped(users));
     // Few events are still to come once everybody has matured, so a matured analysis errs less than an open one, and both less than alpha.
     let measures = vec![Measure::at_most(OPEN, 0.05), Measure::at_most(MATURED, 0.03)];
-    let horizon = Horizon { end: DAYS, unit: "days" };
+    let horizon = DAYS;
     let design = Box::new(OpenWindow { users, looks, arrivals, value });
     Scenario { id, chapter: Chapter::OpenWindows, title, runs: 2_000, horizon, measures, design }
 }

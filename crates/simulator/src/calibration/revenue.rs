@@ -2,7 +2,7 @@
 
 use super::count::{Measure, Report};
 use super::watch::{self, Wanted, Watch, Watched};
-use super::{Binomial, Chapter, Design, Draw, Horizon, Prepared, Scenario, near};
+use super::{Binomial, Chapter, Design, Draw, Prepared, Scenario, near};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid;
 use assay_statistics::moments::Sums;
@@ -123,6 +123,6 @@ fn scenario(id: &'static str, title: String, design: Values, runs: u64, floored:
         near(watch::NO_EVENT_RULE, floored),
         near(watch::PLAIN_WELCH, plain),
     ];
-    let horizon = Horizon::users(design.batch * design.looks);
+    let horizon = f64::from(design.batch * design.looks);
     Scenario { id, chapter: Chapter::FalsePositives, title, runs, horizon, measures, design: Box::new(design) }
 }

@@ -1,7 +1,7 @@
 //! The alarm about the split (§5): how often it rings for nothing, and how soon for a broken split.
 
 use super::count::{Measure, Report};
-use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Prepared, Scenario};
 use assay_statistics::srm;
 use libm::log;
 
@@ -66,7 +66,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 fn scenario(id: &'static str, title: &str, treatment_share: f64, measures: Vec<Measure>) -> Scenario {
     let title = format!("{title}, looks every 100 users to 100,000");
-    let horizon = Horizon::users(BATCH * LOOKS);
+    let horizon = f64::from(BATCH * LOOKS);
     let design = Box::new(Arrivals { treatment_share });
     Scenario { id, chapter: Chapter::SampleRatio, title, runs: 10_000, horizon, measures, design }
 }

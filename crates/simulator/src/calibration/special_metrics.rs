@@ -1,7 +1,7 @@
 //! Covariates and quantiles under continuous looking (§6.1, §6.5).
 
 use super::count::{Measure, Report};
-use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Prepared, Scenario};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Estimate, compare_estimate};
 use assay_statistics::cuped::{CovariateArm, Slope, adjust, compare, raw_variance};
@@ -113,7 +113,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let null = Covariate { correlation: 0.7, effect: 0.0 };
     // 80 % power for a fixed horizon of all users: 2.8 standard errors.
     let effect = Covariate { effect: 2.801_585_218 * 2.0 / sqrt(f64::from(BATCH * COVARIATE_LOOKS)), ..null };
-    let users = Horizon::users(BATCH * COVARIATE_LOOKS);
+    let users = f64::from(BATCH * COVARIATE_LOOKS);
     let mut all = vec![
         scenario(
             "cuped-null",
@@ -144,7 +144,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ];
     all.extend([("quantile-50", 0.5), ("quantile-90", 0.9), ("quantile-99", 0.99)].map(|(id, q)| {
         let title = format!("The {q} quantile of one arm, looks every 100 units to 100,000");
-        let horizon = Horizon::users(BATCH * QUANTILE_LOOKS);
+        let horizon = f64::from(BATCH * QUANTILE_LOOKS);
         let measures = vec![Measure::at_most(QUANTILE, 0.05)];
         scenario(id, title, 10_000, horizon, Box::new(Quantile { q }), measures)
     }));
@@ -155,7 +155,7 @@ fn scenario(
     id: &'static str,
     title: String,
     runs: u64,
-    horizon: Horizon,
+    horizon: f64,
     design: Box<dyn Design>,
     measures: Vec<Measure>,
 ) -> Scenario {

@@ -5,7 +5,7 @@
 //! claims are too high.
 
 use super::count::{Measure, Report};
-use super::{Binomial, Chapter, Design, Horizon, Prepared, Scenario};
+use super::{Binomial, Chapter, Design, Prepared, Scenario};
 use assay_statistics::bayesian;
 use libm::sqrt;
 
@@ -135,7 +135,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 const EFFECT_SD: f64 = 2.801_585_218_112_969;
 
 fn scenario(id: &'static str, title: &str, design: impl Design + 'static, measures: Vec<Measure>) -> Scenario {
-    let horizon = Horizon { end: 1.0, unit: "of the horizon" };
+    let horizon = 1.0;
     let (title, design) = (title.to_owned(), Box::new(design));
     Scenario { id, chapter: Chapter::Bayesian, title, runs: 10_000, horizon, measures, design }
 }

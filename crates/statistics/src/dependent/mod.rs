@@ -11,7 +11,7 @@ pub mod intraclass;
 pub mod switchback;
 
 use crate::alpha::Alpha;
-use crate::special::{student_far_quantile, student_two_sided};
+use crate::special::{student_two_sided, student_upper_quantile};
 
 /// The square root of the largest double, less a margin for products.
 const T_MAX: f64 = 1e150;
@@ -45,7 +45,7 @@ impl StudentTest {
         }
         // Beyond these bounds squares overflow, and the tail is that of the normal distribution, or 0.
         let (p_value, ln_p_value) = student_two_sided(t.clamp(-T_MAX, T_MAX), df.min(DF_MAX));
-        let half = student_far_quantile(0.5 * alpha.value(), df.min(DF_MAX)) * standard_error;
+        let half = student_upper_quantile(0.5 * alpha.value(), df.min(DF_MAX)) * standard_error;
         Some(StudentTest { t, df, p_value, ln_p_value, low: estimate - half, high: estimate + half })
     }
 }

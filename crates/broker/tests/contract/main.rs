@@ -1,11 +1,17 @@
 //! What every log promises, on files and on a real Kafka.
 
+#![allow(clippy::unwrap_used, reason = "a log that cannot be prepared has failed the test")]
+
+mod files;
+mod kafka;
+
 use assay_broker::{
     Batch, Error, Fsync, KafkaLog, KafkaSettings, LocalLog, LocalSettings, Log, MemoryLog, NewRecord, Offset,
-    Partition, Reader, Stamping, TopicSpec,
+    Partition, RECORD_BYTES_MAX, Reader, Stamping, TopicSpec,
 };
 use assay_real_parts::Kafka;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn spec(name: &str, partitions: u32, stamping: Stamping) -> TopicSpec {
@@ -43,6 +49,8 @@ fn contract(log: &dyn Log) {
     positions(log);
     waiting(log);
     writers_at_once(log);
+    sizes(log);
+    newest_of_each_key(log);
 }
 
 fn topics(log: &dyn Log) {
@@ -151,7 +159,70 @@ fn writers_at_once(log: &dyn Log) {
     assert!(found.windows(2).all(|pair| pair[0].1 <= pair[1].1), "append times never go back");
 }
 
-fn local(directory: &std::path::Path, fsync: Fsync, segment_bytes: u64) -> LocalLog {
+fn sizes(log: &dyn Log) {
+    log.create_topic(&spec("sizes", 1, Stamping::Append)).unwrap();
+    let large = vec![7; RECORD_BYTES_MAX - 1];
+    log.append("sizes", Partition(0), &[record("k", &large)]).unwrap();
+    for (key, headers, size) in
+        [("kk", &[][..], large.len()), ("", &[("name", &b""[..])][..], large.len()), ("k", &[], 3 * large.len())]
+    {
+        let more = vec![7; size];
+        let refused =
+            log.append("sizes", Partition(0), &[record("a", b"b"), NewRecord { headers, ..record(key, &more) }]);
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, Error::Refused(_)), "{refused}");
+        assert!(refused.to_string().contains(&RECORD_BYTES_MAX.to_string()), "{refused}");
+    }
+    assert_eq!(log.bounds("sizes", Partition(0)).unwrap().next, Offset(1), "nothing of what was refused is there");
+    let mut reader = log.open("sizes", Partition(0), Offset(0)).unwrap();
+    assert_eq!(read(reader.as_mut(), 1, 1)[0].4, large);
+}
+
+/// Whatever a compacted topic forgot, the newest record of each key is there, under the offset that it was given.
+fn newest_of_each_key(log: &dyn Log) {
+    log.create_topic(&TopicSpec { compacted: true, ..spec("newest", 1, Stamping::Append) }).unwrap();
+    let mut expected = BTreeMap::new();
+    let mut early = log.open("newest", Partition(0), Offset(0)).unwrap();
+    let (mut batch, mut seen) = (Batch::default(), Vec::new());
+    for number in 0..600u32 {
+        let key = if number == 3 { "once".to_owned() } else { format!("key-{}", number % 4) };
+        let appended = log.append("newest", Partition(0), &[record(&key, &number.to_le_bytes())]).unwrap();
+        expected.insert(key.into_bytes(), (appended[0].offset, number));
+        if number % 50 == 0 {
+            early.poll(&mut batch, 1, Duration::from_millis(1)).unwrap();
+            seen.extend(batch.iter().map(|record| record.offset));
+        }
+    }
+    let end = Offset(600);
+    for from in [0, 3, 299, 590] {
+        let mut reader = log.open("newest", Partition(0), Offset(from)).unwrap();
+        let mut found = BTreeMap::new();
+        let mut next = Offset(from);
+        while next < end {
+            reader.poll(&mut batch, 1_000, Duration::from_secs(20)).unwrap();
+            assert!(!batch.is_empty(), "nothing comes after {next:?}");
+            for record in batch.iter() {
+                assert!(next <= record.offset, "offsets go up");
+                next = Offset(record.offset.0 + 1);
+                let number = u32::from_le_bytes(record.payload.try_into().unwrap());
+                found.insert(record.key.unwrap().to_vec(), (record.offset, number));
+            }
+        }
+        let expected: BTreeMap<_, _> =
+            expected.clone().into_iter().filter(|(_, (offset, _))| *offset >= Offset(from)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(reader.next_in_log().unwrap(), end);
+    }
+    // Whoever was in the middle of it goes on.
+    while seen.last().is_none_or(|last| last.0 + 1 < end.0) {
+        early.poll(&mut batch, 1_000, Duration::from_secs(20)).unwrap();
+        assert!(!batch.is_empty(), "nothing comes after {:?}", seen.last());
+        seen.extend(batch.iter().map(|record| record.offset));
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+fn local(directory: &Path, fsync: Fsync, segment_bytes: u64) -> LocalLog {
     LocalLog::open(directory, LocalSettings { fsync, segment_bytes, ..LocalSettings::default() }).unwrap()
 }
 
@@ -172,117 +243,9 @@ fn memory_keeps_the_contract() {
 fn kafka_keeps_the_contract() {
     let kafka = Kafka::start();
     let settings = KafkaSettings { brokers: kafka.address.clone(), extra: BTreeMap::new() };
-    contract(&KafkaLog::connect(settings).unwrap());
-}
-
-#[test]
-fn an_absent_kafka_is_told_in_words() {
-    let extra = BTreeMap::from([("log_level".to_owned(), "0".to_owned())]);
-    let settings = KafkaSettings { brokers: format!("127.0.0.1:{}", assay_real_parts::free_port()), extra };
-    let message = KafkaLog::connect(settings).err().expect("nobody listens").to_string();
-    assert!(message.contains("check the address"), "{message}");
-}
-
-#[test]
-fn files_survive_their_process() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = local(directory.path(), Fsync::Always, 1_000);
-    let topic = log.create_topic(&spec("t", 1, Stamping::Append)).unwrap();
-    let bodies: Vec<Vec<u8>> = (0..100u8).map(|at| vec![at; 40]).collect();
-    for body in &bodies {
-        log.append("t", Partition(0), &[record("k", body)]).unwrap();
-    }
-    drop(log);
-    let log = local(directory.path(), Fsync::Always, 1_000);
-    assert_eq!(log.topic("t").unwrap(), topic);
-    let found = read(log.open("t", Partition(0), Offset(0)).unwrap().as_mut(), 100, 1 << 20);
-    assert!(found.iter().map(|it| &it.4).eq(bodies.iter()));
-    assert_eq!(log.append("t", Partition(0), &[record("k", b"x")]).unwrap()[0].offset, Offset(100));
-}
-
-#[test]
-fn one_process_owns_the_files() {
-    let directory = tempfile::tempdir().unwrap();
-    let _log = local(directory.path(), Fsync::Never, 1_000);
-    let message = LocalLog::open(directory.path(), LocalSettings::default()).err().expect("it is taken").to_string();
-    assert!(message.contains("process"), "{message}");
-}
-
-fn newest_segment(directory: &std::path::Path) -> std::path::PathBuf {
-    let partition = directory.join("t/0");
-    let mut files: Vec<_> = std::fs::read_dir(partition).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.pop().unwrap()
-}
-
-#[test]
-fn a_torn_end_is_cut_off_at_any_byte() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = local(directory.path(), Fsync::Never, 64 << 20);
-    log.create_topic(&spec("t", 1, Stamping::Append)).unwrap();
-    for at in 0..3u8 {
-        log.append("t", Partition(0), &[record("k", &[at; 30])]).unwrap();
-    }
-    drop(log);
-    let path = newest_segment(directory.path());
-    let bytes = std::fs::read(&path).unwrap();
-    for length in 0..bytes.len() {
-        std::fs::write(&path, &bytes[..length]).unwrap();
-        let log = local(directory.path(), Fsync::Never, 64 << 20);
-        let kept = log.bounds("t", Partition(0)).unwrap().next.0;
-        assert_eq!(kept, (length / (bytes.len() / 3)) as u64, "whole records stay, {length} bytes");
-        let appended = log.append("t", Partition(0), &[record("k", b"after")]).unwrap();
-        assert_eq!(appended[0].offset, Offset(kept));
-        let found = read(log.open("t", Partition(0), Offset(0)).unwrap().as_mut(), kept as usize + 1, 1 << 20);
-        assert_eq!(found.last().unwrap().4, b"after");
-    }
-}
-
-#[test]
-fn damage_that_is_no_torn_end_stops_the_log() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = local(directory.path(), Fsync::Never, 200);
-    log.create_topic(&spec("t", 1, Stamping::Append)).unwrap();
-    for at in 0..20u8 {
-        log.append("t", Partition(0), &[record("k", &[at; 50])]).unwrap();
-    }
-    drop(log);
-    let first = directory.path().join("t/0/00000000000000000000.log");
-    let mut bytes = std::fs::read(&first).unwrap();
-    bytes[20] ^= 1;
-    std::fs::write(&first, bytes).unwrap();
-    let message = match LocalLog::open(directory.path(), LocalSettings::default()) {
-        Err(problem) => problem.to_string(),
-        Ok(log) => log.topic("t").unwrap_err().to_string(),
-    };
-    assert!(message.contains("damaged"), "{message}");
-}
-
-#[test]
-fn retention_removes_whole_segments_and_says_what_is_gone() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = local(directory.path(), Fsync::Never, 200);
-    let kept = TopicSpec { retention: Some(Duration::from_millis(1)), ..spec("t", 1, Stamping::Append) };
-    log.create_topic(&kept).unwrap();
-    for at in 0..20u8 {
-        log.append("t", Partition(0), &[record("k", &[at; 50])]).unwrap();
-    }
-    std::thread::sleep(Duration::from_millis(20));
-    log.retain().unwrap();
-    let bounds = log.bounds("t", Partition(0)).unwrap();
-    assert!(bounds.low > Offset(0) && bounds.next == Offset(20), "{bounds:?}");
-    let gone = log.open("t", Partition(0), Offset(0)).err().expect("it was removed");
-    assert!(matches!(gone, Error::OffsetGone { wanted: 0, .. }), "{gone}");
-    let rest = (bounds.next.0 - bounds.low.0) as usize;
-    assert_eq!(read(log.open("t", Partition(0), bounds.low).unwrap().as_mut(), rest, 1 << 20).len(), rest);
-}
-
-#[test]
-fn given_times_from_the_future_are_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = local(directory.path(), Fsync::Never, 1_000);
-    log.create_topic(&spec("t", 1, Stamping::Given)).unwrap();
-    let ahead = NewRecord { timestamp_ms: Some(now_ms() + 120_000), ..record("k", b"x") };
-    let message = log.append("t", Partition(0), &[ahead]).unwrap_err().to_string();
-    assert!(message.contains("ahead of the clock"), "{message}");
+    let log = KafkaLog::connect(settings).unwrap();
+    contract(&log);
+    kafka::transactions(&log, &kafka.address);
+    kafka::names_that_are_no_text(&log, &kafka.address);
+    kafka::topics_of_others(&log, &kafka.address);
 }

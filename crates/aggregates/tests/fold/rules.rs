@@ -1,0 +1,344 @@
+//! Single rules, each on a log of a few records.
+
+use crate::driver::{Driver, Letter};
+use assay_aggregates::{Counters, Reason, Tallies};
+use assay_experiment::control::Genesis;
+use assay_experiment::{Span, Timestamp, assignment, format_time};
+use serde_json::{Value as Json, json};
+
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// 2026-05-01.
+const START: Timestamp = Timestamp(1_777_593_600 * 1_000_000);
+
+const SHOP: &str = "
+{ kind: metric, id: revenue, type: sum, event: buy }
+---
+kind: experiment
+id: shop
+salt: s1
+status: running
+assignment: external
+variants: [{ name: control, control: true }, { name: treatment }]
+metrics: [{ metric: revenue, role: primary }]
+analysis: { planned_units: 100 }
+";
+
+fn at(micros: i64) -> Timestamp {
+    START + Span(micros)
+}
+
+fn id(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+fn event(number: u64, time: Timestamp, more: Json) -> Vec<u8> {
+    let mut event = json!({"event_id": id(number), "event_time": format_time(time), "unit_id": "u1"});
+    for (name, value) in more.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    event.to_string().into_bytes()
+}
+
+fn exposure(number: u64, time: Timestamp, more: Json) -> Vec<u8> {
+    let mut all = json!({"event_type": "exposure", "experiment_id": "shop", "variant": "control"});
+    for (name, value) in more.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    event(number, time, all)
+}
+
+fn buy(number: u64, time: Timestamp, value: i64) -> Vec<u8> {
+    event(number, time, json!({"event_type": "conversion", "event_name": "buy", "event_value": value}))
+}
+
+fn correct(number: u64, time: Timestamp, target: u64, target_time: Timestamp, value: i64) -> Vec<u8> {
+    let more = json!({
+        "event_type": "retraction", "kind": "correct", "target_event_id": id(target),
+        "target_event_time": format_time(target_time), "event_name": "buy", "event_value": value,
+    });
+    event(number, time, more)
+}
+
+fn taken_out(number: u64, time: Timestamp, kind: &str) -> Vec<u8> {
+    event(number, time, json!({"event_type": "retraction", "kind": kind}))
+}
+
+/// A shop's log, with its experiment live from the start.
+fn shop() -> Driver {
+    let mut driver = Driver::usual(START);
+    driver.publish(START, 1, SHOP);
+    driver
+}
+
+fn reason(letter: Option<Letter>) -> Option<Reason> {
+    letter.map(|letter| letter.reason)
+}
+
+/// What the newest look that says something of the experiment says of its phase.
+fn tallies(driver: &Driver, salt: &str) -> Tallies {
+    let all = driver.told.looks.iter().rev().flat_map(|look| &look.experiments);
+    all.filter(|changes| changes.salt == salt).map(|changes| changes.tallies.clone()).next().unwrap()
+}
+
+/// Sum of the revenue over all hours and variants, as the looks tell it.
+fn revenue(driver: &Driver) -> i128 {
+    let mut blocks = std::collections::BTreeMap::new();
+    for changes in driver.told.looks.iter().flat_map(|look| &look.experiments) {
+        for block in &changes.blocks {
+            blocks.insert((changes.salt.clone(), block.variant, block.hour), block.cells[0].y);
+        }
+    }
+    blocks.values().sum::<i128>() / 1_000_000
+}
+
+fn counters(driver: &Driver) -> &Counters {
+    driver.state().counters()
+}
+
+/// Invariant 6, where a generation began just before a period of the memory ended and the event was ahead of log time.
+#[test]
+fn a_repeat_counts_once_wherever_its_minute_lies() {
+    // A third of L + F is no whole number of minutes; B ends a period of that length.
+    let (late, future) = (DAY, 5 * MINUTE);
+    let third = (late + future) / 3;
+    let b = (START.0 / third + 1) * third;
+    for shift in (0..60).map(|second| second * 1_000_000) {
+        let mut driver = shop();
+        let accepted = Timestamp(b + shift);
+        let time = accepted + Span(future - 20_000_000);
+        driver.event(accepted, &exposure(1, accepted, json!({})));
+        assert_eq!(driver.event(accepted, &buy(2, time, 3)), None);
+        for back in [1_000_000, 21_000_000, 41_000_000, MINUTE] {
+            let again = driver.event(accepted + Span(late + future - back), &buy(2, time, 3));
+            assert!(again.is_none_or(|letter| letter.reason == Reason::Late));
+        }
+        assert_eq!(counters(&driver).accepted[1], 1, "accepted {shift} µs after a period's end");
+    }
+}
+
+#[test]
+fn a_metric_with_a_covariate_may_be_added_while_units_are_in() {
+    let mut driver = shop();
+    driver.event(at(0), &exposure(1, at(0), json!({"attributes": {"age": 30}})));
+    let more = "
+{ kind: metric, id: aged, type: sum, event: buy, covariate: { attribute: age } }
+---
+";
+    let wider =
+        format!("{more}{}", SHOP.replace("role: primary }]", "role: primary }, { metric: aged, role: secondary }]"));
+    driver.publish(at(MINUTE), 2, &wider);
+    // The first exposure moves to an earlier time, in an enrolment that has no room for the metric.
+    assert_eq!(driver.event(at(2 * MINUTE), &exposure(2, at(0) - Span(0), json!({"attributes": {"age": 31}}))), None);
+    assert_eq!(driver.event(at(2 * MINUTE), &exposure(3, at(0), json!({"attributes": {"age": 32}}))), None);
+    driver.tick(at(3 * MINUTE));
+    assert_eq!(tallies(&driver, "s1").entered, [1, 0]);
+}
+
+#[test]
+fn a_unit_that_is_full_can_still_be_made_lighter() {
+    let mut driver = shop();
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    for number in 0..4_096 {
+        assert_eq!(driver.event(at(0), &buy(10 + number, at(0), 1)), None);
+    }
+    assert_eq!(reason(driver.event(at(0), &buy(9_999, at(0), 1))), Some(Reason::Rate), "it is full");
+    assert_eq!(driver.event(at(0), &correct(20_000, at(0), 10, at(0), 1)), None, "one may be taken back");
+    assert_eq!(driver.event(at(0), &buy(9_999, at(0), 1)), None, "which makes room");
+    driver.tick(at(MINUTE));
+    assert_eq!(revenue(&driver), 4_096);
+    for number in 11..4_106 {
+        assert_eq!(driver.event(at(MINUTE), &correct(20_000 + number, at(0), number, at(0), 1)), None);
+    }
+    assert_eq!(driver.event(at(MINUTE), &taken_out(30_000, at(0), "bot")), None);
+    assert_eq!(driver.event(at(MINUTE), &taken_out(30_001, at(0), "erase")), None);
+    driver.tick(at(2 * MINUTE));
+    assert_eq!(revenue(&driver), 0);
+}
+
+#[test]
+fn a_correction_waits_no_longer_than_its_target_may_come() {
+    let mut driver = shop();
+    let far = Timestamp(253_402_300_799_000_000);
+    let letter = driver.event(at(0), &correct(1, at(0), 99, far, 1)).unwrap();
+    assert_eq!(letter.reason, Reason::Future);
+    assert!(letter.detail.contains("target_event_time"), "{}", letter.detail);
+    let late = driver.event(at(2 * DAY), &correct(2, at(2 * DAY), 99, at(0), 1));
+    assert_eq!(reason(late), Some(Reason::Late));
+    // As many as may wait, then none, until their targets could only be late.
+    let ahead = at(2 * DAY + 4 * MINUTE);
+    for number in 0..4_096 {
+        assert_eq!(driver.event(at(2 * DAY), &correct(10 + number, at(2 * DAY), 1 << 20 | number, ahead, 1)), None);
+    }
+    let more = |driver: &mut Driver, number, now| reason(driver.event(now, &correct(number, now, 5, now, 1)));
+    assert_eq!(more(&mut driver, 5_000, at(2 * DAY + MINUTE)), Some(Reason::Rate));
+    assert_eq!(more(&mut driver, 5_001, at(3 * DAY + 5 * MINUTE)), None);
+    assert_eq!(counters(&driver).unmet_retractions, 4_097);
+}
+
+#[test]
+fn retractions_of_something_unknown_are_counted_until_it_comes() {
+    let mut driver = shop();
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    driver.event(at(0), &correct(2, at(0), 50, at(0), 7));
+    driver.event(at(0), &correct(3, at(0), 50, at(0), 8));
+    driver.event(at(0), &correct(4, at(0), 51, at(0), 9));
+    driver.event(at(0), &correct(5, at(0), 51, at(0), 9));
+    assert_eq!(counters(&driver).unmet_retractions, 3, "each that says something new");
+    driver.event(at(1), &buy(50, at(0), 7));
+    let found = counters(&driver);
+    assert_eq!((found.unmet_retractions, found.void_retractions, found.retracted), (1, 1, 1));
+    driver.restart();
+    driver.event(at(2), &buy(51, at(0), 10));
+    let found = counters(&driver);
+    assert_eq!((found.unmet_retractions, found.void_retractions, found.retracted), (0, 2, 1));
+}
+
+/// A retraction that expired is not there, whether or not its memory was freed by a restart.
+#[test]
+fn what_expired_is_not_met() {
+    let run = |restart: bool| {
+        let mut driver = shop();
+        driver.event(at(0), &correct(1, at(0), 50, at(0), 7));
+        let later = at(DAY + HOUR);
+        driver.event(later, &buy(2, later, 1));
+        if restart {
+            driver.restart();
+        }
+        driver.event(later, &buy(50, later, 7));
+        counters(&driver).clone()
+    };
+    assert_eq!(run(false), run(true));
+    assert_eq!(run(false).unmet_retractions, 1);
+}
+
+#[test]
+fn an_experiment_without_salt_goes_on_in_the_next_version() {
+    let text = SHOP.replace("salt: s1\n", "");
+    let mut driver = Driver::usual(START);
+    driver.publish(START, 1, &text);
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    driver.publish(at(HOUR), 2, &text.replace("planned_units: 100", "planned_units: 200"));
+    assert_eq!(driver.event(at(2 * HOUR), &exposure(2, at(2 * HOUR), json!({"unit_id": "u2"}))), None);
+    driver.tick(at(3 * HOUR));
+    let found = tallies(&driver, "shop");
+    assert_eq!((found.entered, found.outside), (vec![2, 0], 0));
+}
+
+/// Nothing before T0 counts, whatever came into a partition before.
+#[test]
+fn an_experiment_is_live_from_its_closing_record_on() {
+    for noise in [false, true] {
+        let mut driver = Driver::usual(START);
+        if noise {
+            driver.event(START, b"noise");
+        }
+        driver.publish(at(HOUR), 1, SHOP);
+        driver.event(at(HOUR), &exposure(1, at(HOUR) - Span(1), json!({})));
+        driver.event(at(HOUR), &exposure(2, at(HOUR), json!({"unit_id": "u2"})));
+        // It would count from M − A, which is T0.
+        driver.event(at(2 * HOUR), &exposure(3, at(0), json!({"unit_id": "u3"})));
+        driver.tick(at(3 * HOUR));
+        let found = tallies(&driver, "s1");
+        assert_eq!((found.entered, found.outside), (vec![2, 0], 1), "noise {noise}");
+    }
+}
+
+#[test]
+fn time_goes_on_until_the_last_window_closed_and_matured() {
+    let text = SHOP.replace("event: buy }", "event: buy, window: 14d }");
+    let mut driver = Driver::usual(START);
+    driver.publish(START, 1, &text);
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    driver.publish(at(HOUR), 2, &text.replace("running", "stopped"));
+    // The hour of the last exposure, 14 days, L, and what is ahead; chunks end in the meantime.
+    let mut needed = Vec::new();
+    for half_days in 1..40 {
+        driver.tick(at(half_days * DAY / 2));
+        needed.push(driver.state().needs_ticks());
+    }
+    let last = needed.iter().rposition(|needed| *needed).unwrap();
+    assert!(needed[..=last].iter().all(|needed| *needed));
+    assert_eq!(last as i64 + 1, 30, "15 days and some hours after the start");
+}
+
+#[test]
+fn what_an_erased_unit_sends_leaves_no_trace_of_it() {
+    let mut genesis = Genesis::new("test".to_owned(), 1, 77);
+    genesis.late_ms = 3_600_000;
+    let mut driver = Driver::new(&genesis, 0, START);
+    driver.publish(START, 1, SHOP);
+    driver.event(at(0), &exposure(1, at(0), json!({"unit_id": "secret"})));
+    driver.event(at(0), &event(2, at(0), json!({"event_type": "retraction", "kind": "erase", "unit_id": "secret"})));
+    for (number, time, more) in [
+        (3, at(0), json!({})),
+        (4, at(HOUR), json!({})),
+        (5, at(0) - Span(DAY), json!({})),
+        (6, at(0), json!({"config_version": 9})),
+        (7, at(0), json!({"experiment_id": "secret"})),
+    ] {
+        let mut body = exposure(number, time, more.clone());
+        body = String::from_utf8(body).unwrap().replace("\"u1\"", "\"secret\"").into_bytes();
+        let before = driver.told.letters.len();
+        driver.append(at(1), Some(b"secret"), &[("trace", b"secret")], &body);
+        let letter = &driver.told.letters[before];
+        assert_eq!(letter.reason, Reason::Erased, "{more}");
+        let all = format!("{:?} {}", (&letter.key, &letter.headers, &letter.payload), letter.detail);
+        assert_eq!((letter.key.as_ref(), letter.headers.len(), letter.payload.len()), (None, 0, 0), "{all}");
+        assert!(!letter.detail.contains("secret"), "{}", letter.detail);
+    }
+}
+
+#[test]
+fn exposures_outside_of_an_experiments_slots_are_named() {
+    let layered = |slots: &str| {
+        format!(
+            "{{ kind: layer, id: front, salt: l1 }}\n---{}",
+            SHOP.replace("assignment: external", &format!("assignment: xp1\nlayer: front\nslots: {slots}"))
+        )
+    };
+    let unit = |wanted: bool| {
+        let inside = |name: &String| assignment::in_slots("l1", &[(0, 100_000)], "user", name);
+        let first = |name: &String| assignment::bucket(assignment::Tag::Variant, "s1", "user", name) < 500_000;
+        (0..).map(|number| format!("u{number}")).find(|name| first(name) && inside(name) == wanted).unwrap()
+    };
+    let mut driver = Driver::usual(START);
+    driver.publish(START, 1, &layered("[[0, 100000]]"));
+    driver.event(at(0), &exposure(1, at(0), json!({"unit_id": unit(true), "sdk": "good/1"})));
+    driver.event(at(0), &exposure(2, at(0), json!({"unit_id": unit(false), "sdk": "bad/1"})));
+    driver.event(at(0), &exposure(3, at(0), json!({"unit_id": unit(true), "variant": "treatment", "sdk": "bad/2"})));
+    // The ramp grows: what was outside is inside now, but not by the version before.
+    driver.publish(at(MINUTE), 2, &layered("[[0, 1000000]]"));
+    driver.event(at(MINUTE), &exposure(4, at(MINUTE), json!({"unit_id": unit(false), "sdk": "good/1"})));
+    driver.event(
+        at(MINUTE),
+        &exposure(5, at(MINUTE), json!({"unit_id": unit(false), "sdk": "bad/1", "config_version": 1})),
+    );
+    driver.tick(at(2 * MINUTE));
+    let found = tallies(&driver, "s1");
+    let named = [((0, "bad/1".to_owned()), 2), ((1, "bad/2".to_owned()), 1)];
+    assert_eq!(found.misbucketed, named.into_iter().collect());
+    assert_eq!((found.entered, found.exposures), (vec![2, 0], 5), "they count all the same");
+}
+
+#[test]
+fn totals_beyond_the_limit_are_clamped_counted_and_exact_again() {
+    let mut driver = shop();
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    let clamped = |driver: &mut Driver, seconds: i64| {
+        driver.tick(at(seconds * 1_000_000));
+        (tallies(driver, "s1").clamped, revenue(driver))
+    };
+    driver.event(at(0), &buy(2, at(0), 1_000_000_000));
+    assert_eq!(clamped(&mut driver, 2), (0, 1_000_000_000));
+    driver.event(at(2_000_000), &buy(3, at(0), 5));
+    assert_eq!(clamped(&mut driver, 4), (1, 1_000_000_000));
+    driver.event(at(4_000_000), &buy(4, at(0), -7));
+    assert_eq!(clamped(&mut driver, 6), (0, 999_999_998));
+    driver.event(at(6_000_000), &buy(5, at(0), 100));
+    assert_eq!(clamped(&mut driver, 8), (1, 1_000_000_000));
+    driver.restart();
+    driver.event(at(8_000_000), &taken_out(6, at(0), "bot"));
+    assert_eq!(clamped(&mut driver, 10), (0, 0));
+}

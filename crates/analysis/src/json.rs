@@ -1,0 +1,346 @@
+//! Results as JSON: the same from the command line, over HTTP and in the results topic. `schemas/json/results.schema.json` says what each
+//! field means.
+
+use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, MetricResult, Results, SegmentResult, Srm};
+use crate::service::View;
+use assay_aggregates::{Counters, Reason};
+use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
+use assay_statistics::always_valid::Status;
+use assay_statistics::lift::Lift;
+use serde_json::{Map, Value as Json, json};
+
+/// An always-valid experiment needs at most so many times its planned units for the power of a fixed plan (statistics, §1.6).
+const INFLATION: f64 = 1.65;
+
+impl View {
+    /// The aligned results with how fresh they are, and the provisional ones beside them where there are any.
+    pub fn to_json(&self, build: &str) -> Json {
+        let mut json = self.aligned.to_json(build);
+        self.freshness.write(&mut json["freshness"]);
+        json["provisional"] = self.provisional.as_ref().map_or(Json::Null, |newer| newer.to_json(build));
+        json
+    }
+}
+
+impl Freshness {
+    fn write(&self, out: &mut Json) {
+        out["age_ms"] = json!(self.age.0 / 1_000);
+        out["held_by"] = json!(self.held_by);
+        out["versions_differ"] = json!(self.versions_differ);
+        out["state"] = json!(self.state());
+    }
+}
+
+impl Results {
+    /// Everything at this look; nothing in it depends on when or where it was computed.
+    pub fn to_json(&self, build: &str) -> Json {
+        let experiments = self.experiments.iter().map(|it| it.to_json(self.config_version)).collect();
+        self.with(experiments, build)
+    }
+
+    /// The same with these experiments.
+    pub(crate) fn with(&self, experiments: Vec<Json>, build: &str) -> Json {
+        let offsets: Map<String, Json> = self
+            .offsets
+            .iter()
+            .map(|(partition, (start, next, _))| (partition.to_string(), json!([start, next])))
+            .collect();
+        let log_time = self.offsets.values().map(|(_, _, time)| *time).min().unwrap_or_default();
+        json!({
+            "look": format_time(self.look),
+            "experiments": experiments,
+            "events": events(&self.counters),
+            "freshness": {
+                "kind": if self.aligned { "aligned" } else { "provisional" },
+                "log_time": format_time(log_time),
+                "partitions": self.partitions,
+                "closed": self.closed,
+            },
+            "provenance": {
+                "log": self.log, "semantics": self.semantics, "epoch": self.epoch, "config_version": self.config_version,
+                "offsets": offsets, "build": build,
+            },
+        })
+    }
+}
+
+fn events(counters: &Counters) -> Json {
+    // The two that people look for first are always there.
+    let always = [Reason::Malformed, Reason::Late];
+    let rejected: Map<String, Json> = Reason::ALL
+        .iter()
+        .map(|&reason| (reason, counters.rejected(reason)))
+        .filter(|(reason, count)| *count > 0 || always.contains(reason))
+        .map(|(reason, count)| (reason.name().to_owned(), json!(count)))
+        .collect();
+    let [exposures, conversions, retractions] = counters.originals;
+    json!({
+        "exposures": exposures, "conversions": conversions, "retractions": retractions,
+        "duplicates": counters.duplicates, "unattributed": counters.unattributed(),
+        "retracted": counters.retracted, "void_retractions": counters.void_retractions,
+        "contradictions": counters.contradictions, "records": counters.records, "control": counters.control,
+        "rejected": rejected,
+    })
+}
+
+impl ExperimentResult {
+    /// The experiment's part of the results.
+    pub fn to_json(&self, config_version: u64) -> Json {
+        let mut json = self.head(config_version);
+        json["metrics"] = self.metrics.iter().map(MetricResult::to_json).collect();
+        json["segments"] = self.segments.iter().map(|it| self.segment(it, it.metrics.iter().collect())).collect();
+        json
+    }
+
+    /// Everything but the metrics.
+    pub(crate) fn head(&self, config_version: u64) -> Json {
+        let misbucketed: Vec<Json> = self
+            .misbucketed
+            .iter()
+            .map(|((variant, sdk), count)| {
+                let shown = self.variants.get(usize::from(*variant)).map(|it| &it.0);
+                json!({"variant": shown, "sdk": sdk, "exposures": count})
+            })
+            .collect();
+        let variant = |(name, control, weight): &(String, bool, f64)| json!({"variant": name, "name": name, "control": control, "weight": weight});
+        let variants: Vec<Json> = self.variants.iter().map(variant).collect();
+        let balance: Vec<Json> = self
+            .balance
+            .iter()
+            .map(|it| json!({"attribute": it.attribute, "std_difference": finite(it.std_difference)}))
+            .collect();
+        json!({
+            "experiment": self.id, "salt": self.salt, "in_force": self.in_force,
+            "title": self.title, "owner": self.owner, "unit": self.unit, "unit_name": self.unit,
+            "status": status_name(self.status), "config_version": config_version,
+            "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
+            "units": self.by_variant(&self.units), "crossed_units": self.crossed,
+            "exposures": self.exposures, "exposures_outside": self.outside, "misbucketed": misbucketed,
+            "planned_units": self.planned_units, "max_units": max_units(self.method, self.planned_units),
+            "alpha": self.alpha, "looks_evaluated": self.looks,
+            "method": method_name(self.method), "deciding": deciding(self.method),
+            "srm": self.srm(&self.srm),
+            "balance": balance,
+        })
+    }
+
+    /// A segment with some of its metrics.
+    pub(crate) fn segment(&self, segment: &SegmentResult, metrics: Vec<&MetricResult>) -> Json {
+        json!({
+            "attribute": segment.attribute, "value": segment.value, "units": self.by_variant(&segment.units),
+            "metrics": metrics.into_iter().map(MetricResult::to_json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn by_variant(&self, values: &[i64]) -> Map<String, Json> {
+        self.variants.iter().zip(values).map(|((name, ..), units)| (name.clone(), json!(units))).collect()
+    }
+
+    fn srm(&self, srm: &Srm) -> Json {
+        let total: f64 = self.variants.iter().map(|it| it.2).sum();
+        let expected: Map<String, Json> = self.variants.iter().map(|it| (it.0.clone(), finite(it.2 / total))).collect();
+        json!({
+            "ln_e": finite(srm.ln_e), "p_value": srm.p_value, "p_value_running": srm.p_value_running,
+            "p_value_fixed": srm.p_value_fixed, "threshold": srm.threshold, "alarm": srm.alarm,
+            "counts": self.by_variant(&srm.counts), "expected": expected,
+        })
+    }
+}
+
+impl MetricResult {
+    pub(crate) fn to_json(&self) -> Json {
+        let mut out = json!({
+            "metric": self.id, "name": self.name, "type": kind_name(&self.kind), "role": role_name(self.role),
+            "unit": unit_of(&self.kind),
+            "direction": if self.direction == Direction::Increase { "increase" } else { "decrease" },
+            "maturity": if self.maturity == Maturity::Open { "open" } else { "matured" },
+            "window_seconds": self.window.map(|window| window.0 / 1_000_000),
+            "cap": self.cap.map(|cap| cap.0 as f64 / 1e6),
+            "minimum_effect": self.minimum_effect.map(|effect| effect as f64 / 1e6),
+            "margin": self.margin.map(|margin| margin as f64 / 1e6),
+            "variants": self.arms.iter().map(Arm::to_json).collect::<Vec<_>>(),
+        });
+        if let Some((inside, all)) = self.inside {
+            let share = if all > 0 { json!(inside as f64 / all as f64) } else { Json::Null };
+            out["inside_window"] = json!({"units": inside, "share": share});
+        }
+        if !self.cohorts.is_empty() {
+            out["cohorts"] = self.cohorts.iter().map(|it| (it.name.to_owned(), self.cohort(it))).collect();
+        }
+        out
+    }
+
+    fn cohort(&self, cohort: &Cohort) -> Json {
+        let arms: Map<String, Json> = self
+            .arms
+            .iter()
+            .zip(&cohort.arms)
+            .map(|(arm, it)| {
+                (arm.variant.clone(), json!({"units": it.units, "sum": it.sum, "mean": optional(it.mean)}))
+            })
+            .collect();
+        json!({"from": format_time(cohort.from), "to": format_time(cohort.to), "variants": arms})
+    }
+}
+
+impl Arm {
+    pub(crate) fn to_json(&self) -> Json {
+        let error = self.variance.map(|variance| (variance / self.units as f64).sqrt());
+        let mut out = json!({
+            "variant": self.variant, "units": self.units, "sum": self.sum, "mean": optional(self.mean), "variance": optional(self.variance),
+            "standard_error": optional(error),
+        });
+        if let Some(denominator) = self.denominator {
+            out["denominator"] = json!(denominator);
+        }
+        if self.control {
+            out["control"] = json!(true);
+        }
+        if let Some(comparison) = &self.comparison {
+            out["difference"] = optional(comparison.difference);
+            out["lift"] = optional(comparison.lift);
+            out["always_valid"] = comparison.always_valid();
+            out["fixed_horizon"] = comparison.fixed_horizon();
+            out["bayesian"] = comparison.bayesian();
+        }
+        out
+    }
+}
+
+impl Comparison {
+    fn always_valid(&self) -> Json {
+        let (lift_low, lift_high) = match self.lift_set {
+            Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
+            _ => (Json::Null, Json::Null),
+        };
+        let look = &self.always_valid;
+        let known = |value: Json| if self.unsupported { Json::Null } else { value };
+        let mut out = json!({
+            "status": self.status(),
+            "p_value": known(json!(look.p_value)),
+            "ln_e": known(finite(look.ln_e)), "low": finite(look.low), "high": finite(look.high),
+            "lift_low": lift_low, "lift_high": lift_high, "lift_shape": self.lift_set.map(|set| set.shape()),
+            "standard_error": look.variance.map(|variance| variance.floor.sqrt()),
+        });
+        if let Some(remembered) = &self.remembered {
+            out["p_value_running"] = known(json!(remembered.running.p_value));
+            out["intersection"] =
+                json!({"low": finite(remembered.running.low), "high": finite(remembered.running.high)});
+            out["drift_suspected"] = json!(remembered.running.drift_suspected());
+            out["crossed"] = remembered.crossed.map_or(
+                Json::Null,
+                |it| json!({"look": format_time(it.look), "units": it.units, "lift": optional(it.lift)}),
+            );
+        }
+        if let Some(adjusted) = self.p_value_adjusted {
+            out["p_value_adjusted"] = known(json!(adjusted));
+        }
+        if !self.unsupported && look.status == Status::BurnIn {
+            let (units, events, has_units, has_events) = self.burn_in_needs;
+            out["burn_in"] = json!({
+                "units_have": has_units, "units_need": units,
+                "events_have": has_events, "events_need": has_events.map(|_| events),
+            });
+        }
+        out
+    }
+
+    fn fixed_horizon(&self) -> Json {
+        match &self.fixed_horizon {
+            Some(test) => json!({"p_value": test.p_value, "low": finite(test.low), "high": finite(test.high)}),
+            None if self.unsupported => {
+                json!({"p_value": null, "low": null, "high": null, "status": self.status()})
+            }
+            None => json!({"p_value": 1.0, "low": null, "high": null, "status": "degenerate"}),
+        }
+    }
+
+    fn bayesian(&self) -> Json {
+        match &self.posterior {
+            Some(it) => json!({"chance_to_win": it.chance_to_win, "expected_loss": it.expected_loss}),
+            None => json!({"chance_to_win": null, "expected_loss": null, "status": self.posterior_status()}),
+        }
+    }
+
+    /// Why there is no posterior.
+    fn posterior_status(&self) -> &'static str {
+        match self.always_valid.status {
+            _ if self.unsupported => "unsupported",
+            // The prior is on the lift, which a control without mean does not have.
+            Status::Ok => "no_lift",
+            status => status.name(),
+        }
+    }
+}
+
+/// Infinite and missing numbers are null; the status beside them says why.
+fn finite(value: f64) -> Json {
+    if value.is_finite() { json!(value) } else { Json::Null }
+}
+
+fn optional(value: Option<f64>) -> Json {
+    value.map_or(Json::Null, finite)
+}
+
+/// As in definitions.
+pub fn status_name(status: ExperimentStatus) -> &'static str {
+    match status {
+        ExperimentStatus::Draft => "draft",
+        ExperimentStatus::Running => "running",
+        ExperimentStatus::Paused => "paused",
+        ExperimentStatus::Stopped => "stopped",
+    }
+}
+
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::AlwaysValid => "always_valid",
+        Method::FixedHorizon => "fixed_horizon",
+        Method::GroupSequential => "group_sequential",
+        Method::Bayesian => "bayesian",
+    }
+}
+
+/// Which of the numbers decide. The other methods are not computed yet: then the always-valid numbers are shown and decide nothing.
+fn deciding(method: Method) -> &'static str {
+    match method {
+        Method::AlwaysValid => "always_valid",
+        Method::FixedHorizon => "fixed_horizon",
+        Method::GroupSequential | Method::Bayesian => "nothing",
+    }
+}
+
+fn max_units(method: Method, planned: u64) -> Option<u64> {
+    (method == Method::AlwaysValid).then(|| (INFLATION * planned as f64).ceil() as u64)
+}
+
+/// What a mean of the metric is.
+fn unit_of(kind: &MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Conversion(_) | MetricKind::Retention { .. } => "rate",
+        MetricKind::Ratio { .. } => "ratio",
+        MetricKind::Count(_) => "events",
+        MetricKind::Sum(_) | MetricKind::Quantile { .. } => "value",
+    }
+}
+
+/// As in definitions.
+pub fn kind_name(kind: &MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Conversion(_) => "conversion",
+        MetricKind::Count(_) => "count",
+        MetricKind::Sum(_) => "sum",
+        MetricKind::Ratio { .. } => "ratio",
+        MetricKind::Retention { .. } => "retention",
+        MetricKind::Quantile { .. } => "quantile",
+    }
+}
+
+/// As in definitions.
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Primary => "primary",
+        Role::Secondary => "secondary",
+        Role::Guardrail => "guardrail",
+    }
+}

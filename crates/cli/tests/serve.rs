@@ -1,0 +1,275 @@
+//! `assay serve` from outside: what it answers, what it refuses, and dead letters on their way back.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
+
+use assay_broker::{NewRecord, Partition};
+use assay_experiment::{Timestamp, format_time, partitioner};
+use assay_real_parts::{free_port, target, wait_until};
+use serde_json::{Value as Json, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+struct Place {
+    directory: TempDir,
+    health: String,
+    clickhouse: String,
+}
+
+impl Place {
+    fn new() -> Place {
+        let directory = tempfile::Builder::new().prefix("serve-").tempdir_in(target()).unwrap();
+        std::fs::create_dir(directory.path().join("definitions")).unwrap();
+        let place = Place {
+            directory,
+            health: format!("127.0.0.1:{}", free_port()),
+            clickhouse: format!("127.0.0.1:{}", free_port()),
+        };
+        place.define("control");
+        place
+    }
+
+    fn define(&self, other: &str) {
+        let text = format!(
+            "kind: experiment\nid: shop\nsalt: shop\nstatus: running\nassignment: external\n\
+             variants: [{{ name: control, control: true }}, {{ name: treatment }}]\n\
+             metrics: [{{ metric: bought, role: primary }}]\nanalysis: {{ planned_units: 1000 }}\n---\n\
+             {{ kind: metric, id: bought, type: conversion, event: buy }}\n{}",
+            if other == "control" {
+                String::new()
+            } else {
+                format!(
+                    "---\nkind: experiment\nid: {other}\nsalt: {other}\nstatus: running\nassignment: external\n\
+                     variants: [{{ name: control, control: true }}, {{ name: treatment }}]\n\
+                     metrics: [{{ metric: bought, role: primary }}]\nanalysis: {{ planned_units: 1000 }}\n"
+                )
+            }
+        );
+        std::fs::write(self.path("definitions/shop.yaml"), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        command
+            .args(["serve", "--data", self.path("data").to_str().unwrap()])
+            .args(["--config", self.path("definitions").to_str().unwrap()])
+            .args(["--listen", &self.health, "--clickhouse-listen", &self.clickhouse, "--partitions", "3"])
+            .args(more);
+        command
+    }
+
+    fn start(&self) -> Running<'_> {
+        let child = self.command(&[]).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running { child, place: self };
+        wait_until("ready", PATIENCE, || get(&self.health, "/readyz").is_some_and(|(code, _)| code == 200));
+        running
+    }
+
+    fn dead_letters(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args(["dead-letters", arguments[0], "--data", self.path("data").to_str().unwrap()])
+            .args(&arguments[1..])
+            .output()
+            .unwrap();
+        let told = said(&output);
+        assert!(output.status.success(), "{told}");
+        told
+    }
+
+    /// Appends events to the log of a service that does not run, by the rules of a producer.
+    fn append(&self, events: &[Json]) {
+        let log = assay_broker::open(&format!("local:{}", self.path("data/log").display())).unwrap();
+        let partitions = log.topic("assay.events").unwrap().partitions;
+        for event in events {
+            let unit = event["unit_id"].as_str().unwrap().as_bytes();
+            let payload = event.to_string().into_bytes();
+            let record = NewRecord { key: Some(unit), headers: &[], payload: &payload, timestamp_ms: None };
+            log.append("assay.events", Partition(partitioner::partition_of(unit, partitions)), &[record]).unwrap();
+        }
+    }
+}
+
+struct Running<'a> {
+    child: Child,
+    place: &'a Place,
+}
+
+impl Running<'_> {
+    fn get(&self, path: &str) -> (u16, String) {
+        get(&self.place.health, path).unwrap()
+    }
+
+    /// The exit code after a polite stop.
+    fn stop(mut self) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: &str, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let code = text.split(' ').nth(1)?.parse().ok()?;
+    Some((code, text.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn event(number: u32, unit: &str, more: &Json) -> Json {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
+    let mut event = json!({
+        "event_id": format!("00000000-0000-4000-8000-{number:012}"), "event_time": format_time(Timestamp(now)), "unit_id": unit,
+    });
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+}
+
+fn exposure(experiment: &str) -> Json {
+    json!({"event_type": "exposure", "experiment_id": experiment, "variant": "control"})
+}
+
+/// How many rows a query of a running service's ClickHouse gives.
+fn rows(place: &Place, sql: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+        .args(["sql", "--url", &format!("http://{}", place.clickhouse), "--format", "TabSeparated", sql])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_service_tells_how_it_is_and_stops_when_told() {
+    let place = Place::new();
+    let running = place.start();
+    assert_eq!(running.get("/livez").0, 200);
+    assert_eq!(running.get("/nowhere").0, 404);
+    let ready: Json = serde_json::from_str(&running.get("/readyz").1).unwrap();
+    assert_eq!(ready["partitions"].as_array().unwrap().len(), 3, "{ready}");
+    let metrics = running.get("/metrics").1;
+    let documented =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md")).unwrap();
+    let mut known = 0;
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(documented.contains(&format!("`{name}`")), "docs/metrics.md does not explain {name}");
+        known += 1;
+    }
+    assert!(known >= 15, "only {known} metrics: {metrics}");
+
+    // A second service on the same port, and one on the same data.
+    let other = Place::new();
+    let output = other.command(&["--listen", &place.health]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("choose another with --listen"), "{}", said(&output));
+    let output = place.command(&["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("another process"), "{}", said(&output));
+    assert_eq!(running.stop(), 0, "a polite stop is no failure");
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_told_in_words() {
+    let place = Place::new();
+    let output = place.command(&[]).env("ASSAY_LIBCHDB", "/nowhere/libchdb.so").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("make deps"), "{}", said(&output));
+    let file = place.path("a-file");
+    std::fs::write(&file, "not a directory").unwrap();
+    let output = place.command(&["--data", file.join("below").to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("--data"), "{}", said(&output));
+    std::fs::write(place.path("definitions/wrong.yaml"), "kind: metric\nid: x\ntype: count\nevnet: y\n").unwrap();
+    let output = place.command(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("wrong.yaml:4"), "{}", said(&output));
+}
+
+/// An exposure of an experiment that is not published yet is kept, explained, and counts once it is sent again.
+#[test]
+fn a_dead_letter_comes_back() {
+    let place = Place::new();
+    assert_eq!(place.start().stop(), 0);
+    place.append(&[
+        event(1, "u1", &exposure("shop")),
+        event(2, "u2", &exposure("later")),
+        event(3, "u3", &exposure("later")),
+    ]);
+    let running = place.start();
+    wait_until("rows", PATIENCE, || rows(&place, "SELECT count() FROM dead_letters FINAL") == "2");
+    assert_eq!(rows(&place, "SELECT count() FROM events"), "1");
+    assert_eq!(running.stop(), 0);
+
+    let listed = place.dead_letters(&["list"]);
+    assert!(listed.contains("2 dead letters: 2 unknown_experiment"), "{listed}");
+    let explained = place.dead_letters(&["explain", "--reason", "unknown_experiment"]);
+    assert!(
+        explained.contains("later") && explained.contains("advice") && explained.contains("\"unit_id\":\"u2\""),
+        "{explained}"
+    );
+    place.define("later");
+    let running = place.start();
+    assert_eq!(running.stop(), 0);
+    assert!(place.dead_letters(&["resend", "--reason", "unknown_experiment"]).contains("re-sent 2"));
+    let running = place.start();
+    wait_until("rows", PATIENCE, || rows(&place, "SELECT count() FROM events WHERE experiment_id = 'later'") == "2");
+    // Sent again by mistake: repeats.
+    assert_eq!(running.stop(), 0);
+    assert!(place.dead_letters(&["resend"]).contains("re-sent 2"));
+    let running = place.start();
+    wait_until("repeats", PATIENCE, || {
+        running.get("/metrics").1.contains("assay_events_total{result=\"duplicate\"} 2")
+    });
+    assert_eq!(rows(&place, "SELECT count() FROM events"), "3");
+    assert_eq!(running.stop(), 0);
+}
+
+/// A published experiment through everything, with nobody looking: plain text, exit code 0 only if all figures agree.
+#[test]
+fn the_demonstration_agrees_with_what_was_published() {
+    for (data, seconds, last) in
+        [("hillstrom", "14", "spend womens: interval, high"), ("cookie-cats", "28", "sum_game_rounds")]
+    {
+        let place = Place::new();
+        let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args([
+                "demo",
+                "--exit",
+                "--data",
+                data,
+                "--seconds",
+                seconds,
+                "--dir",
+                place.path("demo").to_str().unwrap(),
+            ])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+            .output()
+            .unwrap();
+        let told = said(&output);
+        assert!(output.status.success(), "{told}");
+        assert!(told.contains(last) && told.contains("Everything agrees."), "{told}");
+        assert!(!told.contains('\u{1b}'), "plain text in a pipe");
+    }
+}
