@@ -72,10 +72,7 @@ impl Shop {
         self.world.at(self.clock_ms);
         let seconds = self.clock_ms / 1_000;
         let at = time(&format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60));
-        let event = format!(
-            r#"{{"event_id":"{}","event_time":"{at}","unit_id":"{unit}",{more}}}"#,
-            id(self.number)
-        );
+        let event = format!(r#"{{"event_id":"{}","event_time":"{at}","unit_id":"{unit}",{more}}}"#, id(self.number));
         self.world.send(unit, event.as_bytes());
         // Clients send again what they had no answer for.
         self.world.send(unit, event.as_bytes());
@@ -196,10 +193,7 @@ fn the_textbook_counts_what_never_happened() {
          fold      control 11 4 0.364 42\n\
          fold      treatment 11 5 0.455 52.5"
     );
-    assert_eq!(
-        shop.world.query("SELECT variant, units, crossed FROM balance"),
-        ["control\t11\t2", "treatment\t11\t0"]
-    );
+    assert_eq!(shop.world.query("SELECT variant, units, crossed FROM balance"), ["control\t11\t2", "treatment\t11\t0"]);
 }
 
 #[test]
