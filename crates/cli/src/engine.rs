@@ -11,8 +11,8 @@ use assay_control_plane::{Publisher, install};
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
 use assay_pipeline::{
-    ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline, SystemClock,
-    Topics,
+    ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline,
+    SystemClock, Topics,
 };
 use prometheus::Registry;
 use std::net::SocketAddr;

@@ -111,7 +111,8 @@ impl Prepared {
             (true, None) => command(connection, "SET readonly = 2")?,
             // In a session there would be no way back from it, so the statement itself is looked at.
             (true, Some(_)) if !self.reads() => {
-                let text = "Cannot execute query in readonly mode: only reading statements are allowed by GET; use POST";
+                let text =
+                    "Cannot execute query in readonly mode: only reading statements are allowed by GET; use POST";
                 return Err(Error::exception(164, "READONLY", text));
             }
             _ => {}
@@ -130,9 +131,9 @@ impl Prepared {
     fn reads(&self) -> bool {
         let Step::Query { sql } = &self.step else { return false };
         let mut tokens = Tokens::new(sql);
-        let first = tokens.next().is_some_and(|first| {
-            first == Token::Mark(b'(') || READING.iter().any(|keyword| first.is(keyword))
-        });
+        let first = tokens
+            .next()
+            .is_some_and(|first| first == Token::Mark(b'(') || READING.iter().any(|keyword| first.is(keyword)));
         // `WITH … INSERT` begins like a question.
         first && !tokens.any(|token| token.is("INSERT"))
     }

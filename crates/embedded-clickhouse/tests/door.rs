@@ -50,7 +50,9 @@ fn typed_rows_go_in_and_come_out() {
     server().runtime.block_on(async {
         for (compression, table) in [(Compression::None, "plain"), (Compression::Lz4, "packed")] {
             let client = client().with_compression(compression);
-            let create = format!("CREATE TABLE {table} (id UInt64, shop String, cents Nullable(Int64)) ENGINE = MergeTree ORDER BY id");
+            let create = format!(
+                "CREATE TABLE {table} (id UInt64, shop String, cents Nullable(Int64)) ENGINE = MergeTree ORDER BY id"
+            );
             client.query(&create).execute().await.unwrap();
             let mut insert = client.insert::<Sale>(table).await.unwrap();
             for id in 0..10_000 {
@@ -126,7 +128,8 @@ fn what_is_said_beside_a_statement_does_not_stick_to_the_session() {
         let sql: String = sql.bytes().map(|byte| format!("%{byte:02X}")).collect();
         http(method, &format!("session_id=s{more}&query={sql}"), "").1
     };
-    let state = "SELECT getSetting('max_threads'), getSetting('readonly'), currentDatabase(), getSetting('max_result_bytes')";
+    let state =
+        "SELECT getSetting('max_threads'), getSetting('readonly'), currentDatabase(), getSetting('max_result_bytes')";
     let before = ask("POST", "", state);
     assert_eq!(ask("POST", "&max_threads=3&database=system&max_result_bytes=9999", state), "3\t0\tsystem\t9999");
     assert_eq!(ask("POST", "", state), before, "after a POST with settings and a database");

@@ -63,8 +63,7 @@ impl<'a> Framed<'a> {
         let detail = &letter.detail.as_bytes()[..whole("detail", letter.detail.len(), DETAIL_BYTES_MAX)];
         let all_headers = whole("headers", size, HEADER_BYTES_MAX) == size;
         let originals = letter.headers.iter().filter(|_| all_headers);
-        let mut headers: Vec<(&str, Vec<u8>)> =
-            originals.map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut headers: Vec<(&str, Vec<u8>)> = originals.map(|(name, value)| (name.as_str(), value.clone())).collect();
         headers.extend([
             ("assay-dead-topic", topic.to_owned().into_bytes()),
             ("assay-dead-partition", origin.partition.to_string().into_bytes()),

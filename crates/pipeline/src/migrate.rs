@@ -111,7 +111,8 @@ fn setting_of(engine: &str, setting: &str) -> Option<u64> {
 
 /// What the server takes where a table says nothing.
 fn default_of(clickhouse: &ClickHouse, setting: &str) -> Result<u64, SinkError> {
-    let table = if setting.starts_with("replicated") { "replicated_merge_tree_settings" } else { "merge_tree_settings" };
+    let table =
+        if setting.starts_with("replicated") { "replicated_merge_tree_settings" } else { "merge_tree_settings" };
     let sql = format!("SELECT value FROM system.{table} WHERE name = '{setting}'");
     let answer = clickhouse.query(&sql, "TabSeparated")?;
     Ok(std::str::from_utf8(&answer).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
@@ -173,7 +174,9 @@ impl Migrated {
         };
         if !matches!(&*ready, Ready::No { why: known, .. } if *known == why) {
             match level {
-                tracing::Level::ERROR => tracing::error!(%why, "nothing is delivered to ClickHouse; rows wait in the store"),
+                tracing::Level::ERROR => {
+                    tracing::error!(%why, "nothing is delivered to ClickHouse; rows wait in the store")
+                }
                 _ => tracing::warn!(%why, "ClickHouse's tables are not made yet; rows wait in the store"),
             }
         }

@@ -48,7 +48,11 @@ impl Rows {
         self.text(if erase { "" } else { &event.unit_id });
         self.text(named.name);
         self.nullable(named.value, |rows, value| rows.int64(value.0));
-        if erase { self.length(0) } else { self.attributes(event) };
+        if erase {
+            self.length(0)
+        } else {
+            self.attributes(event)
+        };
         self.int64(event.time.0);
         self.text(&event.unit_type);
         self.uint32(event.copy);

@@ -392,8 +392,9 @@ impl Worker {
             }
             if let Step::Ahead(lead) = step {
                 let lead = lead / 1_000;
-                let message =
-                    format!("a record is {lead} s ahead of this machine's clock; check the clocks of broker and machine");
+                let message = format!(
+                    "a record is {lead} s ahead of this machine's clock; check the clocks of broker and machine"
+                );
                 tracing::warn!(partition = self.partition, message);
                 self.paused("ahead", true);
                 self.pause(message);

@@ -76,8 +76,10 @@ impl Snapshots {
     pub fn newest(&mut self) -> Result<Option<Restored>, SnapshotError> {
         for (key, _) in self.store.list(&self.prefix)?.into_iter().rev() {
             let Some(bytes) = self.store.get(&key)? else { continue };
-            let runs = FileRuns::open(&self.runs)
-                .map_err(|problem| StoreError { what: "opening the runs of ids".to_owned(), why: problem.to_string() })?;
+            let runs = FileRuns::open(&self.runs).map_err(|problem| StoreError {
+                what: "opening the runs of ids".to_owned(),
+                why: problem.to_string(),
+            })?;
             match Partition::restore(&bytes, Box::new(runs)) {
                 Ok(partition) => {
                     let names = SnapshotInfo::read(&bytes).map(|info| info.runs).unwrap_or_default();
@@ -206,9 +208,10 @@ fn is_damage(problem: &RestoreError, bytes: &[u8]) -> bool {
     match problem {
         RestoreError::Checksum | RestoreError::Runs(_) => true,
         RestoreError::Format => !bytes.starts_with(FAMILY),
-        RestoreError::Semantics(_) | RestoreError::OtherLog(_) | RestoreError::Torn(_) | RestoreError::Definitions(_) => {
-            false
-        }
+        RestoreError::Semantics(_)
+        | RestoreError::OtherLog(_)
+        | RestoreError::Torn(_)
+        | RestoreError::Definitions(_) => false,
     }
 }
 
@@ -243,7 +246,8 @@ mod tests {
         bytes: Vec<u8>,
     }
 
-    const KEEP: Keep = Keep { all_for: Duration::from_secs(24 * 3_600), dailies_for: Duration::from_secs(5 * 24 * 3_600) };
+    const KEEP: Keep =
+        Keep { all_for: Duration::from_secs(24 * 3_600), dailies_for: Duration::from_secs(5 * 24 * 3_600) };
 
     impl World {
         fn new() -> World {

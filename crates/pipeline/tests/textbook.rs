@@ -72,10 +72,7 @@ impl Shop {
         self.world.at(self.clock_ms);
         let seconds = self.clock_ms / 1_000;
         let at = time(&format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60));
-        let event = format!(
-            r#"{{"event_id":"{}","event_time":"{at}","unit_id":"{unit}",{more}}}"#,
-            id(self.number)
-        );
+        let event = format!(r#"{{"event_id":"{}","event_time":"{at}","unit_id":"{unit}",{more}}}"#, id(self.number));
         self.world.send(unit, event.as_bytes());
         // Clients send again what they had no answer for.
         self.world.send(unit, event.as_bytes());
@@ -105,13 +102,14 @@ impl Shop {
             self.see(&format!("c{at}"), "control");
             self.see(&format!("t{at}"), "treatment");
         }
-        (0..4).for_each(|at| drop(self.buy(&format!("c{at}"), "10.5")));
-        (0..5).for_each(|at| drop(self.buy(&format!("t{at}"), "10.5")));
+        let buyers = (0..4).map(|at| format!("c{at}")).chain((0..5).map(|at| format!("t{at}")));
+        // The last five bought without ever having been exposed.
+        for unit in buyers.chain((0..5).map(|at| format!("never{at}"))) {
+            self.buy(&unit, "10.5");
+        }
         // Exposed again and again: a join repeats their purchases.
         (0..2).for_each(|_| self.see("c1", "control"));
         (0..2).for_each(|_| self.see("t1", "treatment"));
-        // Bought without ever having been exposed.
-        (0..5).for_each(|at| drop(self.buy(&format!("never{at}"), "10.5")));
         // Bought before, not after.
         for (unit, variant) in [("early-c", "control"), ("early-t", "treatment")] {
             self.buy(unit, "10.5");
@@ -127,7 +125,9 @@ impl Shop {
         let order = self.buy("t0", "100");
         self.take_back("t0", order, "100");
         self.see("robot", "treatment");
-        (0..20).for_each(|_| drop(self.buy("robot", "50")));
+        for _ in 0..20 {
+            self.buy("robot", "50");
+        }
         self.send("robot", r#""event_type":"retraction","kind":"bot""#);
     }
 
@@ -196,10 +196,7 @@ fn the_textbook_counts_what_never_happened() {
          fold      control 11 4 0.364 42\n\
          fold      treatment 11 5 0.455 52.5"
     );
-    assert_eq!(
-        shop.world.query("SELECT variant, units, crossed FROM balance"),
-        ["control\t11\t2", "treatment\t11\t0"]
-    );
+    assert_eq!(shop.world.query("SELECT variant, units, crossed FROM balance"), ["control\t11\t2", "treatment\t11\t0"]);
 }
 
 #[test]
