@@ -147,7 +147,8 @@ fn render(settings: &Settings, shown: &Peeking, width: usize, pretty: bool) -> S
         out += &format!("  {name:<34} {:>6} {}\n", tenth(rate.simulated), bar(rate.simulated / full, cells, pretty));
     };
     for row in &shown.rows {
-        line(&format!("naive p, {} looks", row.looks), row.naive);
+        let plural = if row.looks == 1 { "" } else { "s" };
+        line(&format!("naive p, {} look{plural}", row.looks), row.naive);
     }
     let labels = [
         "O'Brien-Fleming".to_owned(),

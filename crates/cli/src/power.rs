@@ -308,11 +308,14 @@ fn render(answer: &Value) -> String {
         out += &format!(", target {}: {}", amount(target), effect(&answer["difference"], &answer["lift"]));
     }
     out += &format!(
-        "; alpha {}, power {}, {} arms, {} treatment units per control unit\n\n",
+        "; alpha {}, power {}, {} arms, {}\n\n",
         crate::table::number(number(&answer["alpha"])),
         percent(number(&answer["power"])),
         answer["arms"],
-        crate::table::number(number(&answer["ratio"]))
+        match number(&answer["ratio"]) {
+            1.0 => "of equal size".to_owned(),
+            ratio => format!("{} treatment units per control unit", crate::table::number(ratio)),
+        }
     );
     let plans = answer["plans"].as_array().map(Vec::as_slice).unwrap_or_default();
     match answer["asks"].as_str() {

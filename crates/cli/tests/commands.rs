@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 8] = ["demo", "serve", "replay", "stats", "bucket", "check", "sql", "dead-letters"];
+const COMMANDS: [&str; 11] =
+    ["demo", "serve", "replay", "stats", "analyze", "power", "peek", "bucket", "check", "sql", "dead-letters"];
 
 struct Told {
     code: i32,

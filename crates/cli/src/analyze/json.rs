@@ -195,7 +195,7 @@ fn chi_square(test: ChiSquareTest) -> Value {
 /// A file of summaries over time.
 pub fn summaries(it: &Summaries) -> Value {
     json!({
-        "file": it.file, "rows": it.rows, "rows_without_numbers": it.skipped, "alpha": it.alpha.value(),
+        "file": it.file, "rows": it.rows, "rows_without_numbers": it.skipped, "comparisons_without_numbers": it.empty, "alpha": it.alpha.value(),
         "planned_units": match it.planned { super::series::Planned::Units(units) => json!(units), super::series::Planned::Last => json!("last") },
         "tally": tally(&it.tally()),
         "tally_by": it.tallies().iter().map(|(column, value, found)| {

@@ -7,21 +7,23 @@ use crate::grid::{aligned, whole};
 use crate::table::number;
 use std::fmt::Write;
 
+/// What to make of it.
+pub const READING: &str = "The naive p holds at one planned look only. A crossing of the always-valid p stands; where the last look taken alone covers 0 the difference has\nshrunk since, by chance, by novelty wearing off, or because values over open windows keep growing, which makes the p approximate.";
+
 /// Everything.
 pub fn text(it: &Summaries) -> String {
     let mut out = format!(
-        "{}: {} rows, {} comparisons over time{}; alpha {}, {}\n\n",
+        "{}: {} rows, {} comparisons over time; alpha {}, {}\n",
         it.file,
         whole(it.rows as f64),
-        whole(it.series.len() as f64),
-        if it.skipped > 0 {
-            format!(" ({} rows without all of their numbers left out)", whole(it.skipped as f64))
-        } else {
-            String::new()
-        },
+        whole((it.series.len() + it.empty) as f64),
         number(it.alpha.value()),
         planned(it.planned)
     );
+    if it.skipped > 0 {
+        let _ = writeln!(out, "{}", left_out(it));
+    }
+    out += "\n";
     let names: Vec<String> =
         it.series.first().map(|series| series.key.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
     let keys = names.len();
@@ -49,8 +51,17 @@ pub fn text(it: &Summaries) -> String {
     for line in tally_lines(it) {
         let _ = writeln!(out, "{line}");
     }
-    out += "\nThe naive p holds at one planned look only. Values over open windows keep growing after a unit entered, so the always-valid p is approximate.\n";
+    let _ = writeln!(out, "\n{READING}");
     out
+}
+
+/// Rows without numbers, in words.
+pub fn left_out(it: &Summaries) -> String {
+    format!(
+        "{} rows lack a mean or variance and are left out; {} comparisons have no other rows",
+        whole(it.skipped as f64),
+        it.empty
+    )
 }
 
 /// N* in words.
@@ -101,7 +112,8 @@ pub fn remark(series: &Series) -> String {
 
 /// What the comparisons say together.
 pub fn tally_lines(it: &Summaries) -> Vec<String> {
-    let mut lines = tally(&format!("Of {} comparisons", whole(it.series.len() as f64)), &it.tally(), it.alpha.value());
+    let mut lines =
+        tally(&format!("Of {} comparisons with numbers", whole(it.series.len() as f64)), &it.tally(), it.alpha.value());
     for (column, value, found) in it.tallies() {
         lines.extend(tally(&format!("  {column} {value}: of {}", found.comparisons), &found, it.alpha.value()));
     }

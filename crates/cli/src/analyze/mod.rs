@@ -310,10 +310,9 @@ fn measures(arguments: &Arguments, columns: &Columns, units: &Units, notes: &mut
         for cap in arguments.cap.iter().filter(|cap| cap.metric == spec.name) {
             let (cap, how) = match cap.cap {
                 Cap::Fixed(cap) => (Some(cap), String::new()),
-                Cap::Percentile(q) => (
-                    percentile_cap(units, y, q),
-                    format!(", the {} percentile of units with a value", table::number(100.0 * q)),
-                ),
+                Cap::Percentile(q) => {
+                    (percentile_cap(units, y, q), format!(", p{} of non-zero units", table::number(100.0 * q)))
+                }
             };
             match cap {
                 Some(cap) => {

@@ -15,6 +15,8 @@ const ROWS_MAX: u64 = 20_000_000;
 const TIMES: [&str; 7] = ["time_since_start", "time", "day", "date", "at", "hour", "look"];
 /// A column with at most this many values is worth a tally of its own.
 const TALLIED_MAX: usize = 12;
+/// Each of them with at least so many comparisons, and at least half as many as the largest.
+const TALLIED_MIN: usize = 5;
 
 /// A file of summaries.
 pub struct Summaries {
@@ -24,6 +26,8 @@ pub struct Summaries {
     pub rows: u64,
     /// Rows without all of their numbers, left out.
     pub skipped: u64,
+    /// Comparisons that have only such rows.
+    pub empty: usize,
     /// Share of false positives.
     pub alpha: Alpha,
     /// N*, as asked for.
@@ -47,8 +51,9 @@ impl Summaries {
             for series in &self.series {
                 groups.entry(&series.key[column].1).or_default().push(series);
             }
-            let even = groups.values().map(Vec::len).min() == groups.values().map(Vec::len).max();
-            if groups.len() < 2 || groups.len() > TALLIED_MAX || !even {
+            let sizes = || groups.values().map(Vec::len);
+            let alike = sizes().min().unwrap_or(0) >= TALLIED_MIN.max(sizes().max().unwrap_or(0) / 2);
+            if groups.len() < 2 || groups.len() > TALLIED_MAX || !alike {
                 continue;
             }
             for (value, series) in groups {
@@ -101,6 +106,7 @@ pub fn read(
     let names: Vec<String> = keys.iter().map(|&at| source.columns()[at].clone()).collect();
     let variant = pair.map(|(variant, _)| variant.to_owned());
     let names: Vec<String> = names.into_iter().chain(variant).collect();
+    let empty = rows.found.iter().filter(|(_, points)| points.is_empty()).count();
     let series: Vec<Series> = rows
         .found
         .into_iter()
@@ -111,7 +117,15 @@ pub fn read(
     if series.is_empty() {
         bail!("{} has no row with all of its numbers", source.file());
     }
-    Ok(Summaries { file: source.file().to_owned(), rows: rows.read, skipped: rows.skipped, alpha, planned, series })
+    Ok(Summaries {
+        file: source.file().to_owned(),
+        rows: rows.read,
+        skipped: rows.skipped,
+        empty,
+        alpha,
+        planned,
+        series,
+    })
 }
 
 fn numbers(source: &Source, suffix: &str) -> Result<Numbers> {
@@ -155,12 +169,14 @@ impl Rows {
         Ok(())
     }
 
-    fn push(&mut self, key: Vec<String>, point: Point) {
+    /// A point of a comparison, or a row that has none.
+    fn push(&mut self, key: Vec<String>, point: Option<Point>) {
         let at = *self.index.entry(key.clone()).or_insert(self.found.len());
         if at == self.found.len() {
             self.found.push((key, Vec::new()));
         }
-        self.found[at].1.push(point);
+        self.skipped += u64::from(point.is_none());
+        self.found[at].1.extend(point);
     }
 }
 
@@ -168,14 +184,10 @@ fn wide(source: &mut Source, keys: &[usize], time: usize, control: Numbers, trea
     let (mut rows, mut row) = (Rows::default(), csv::StringRecord::new());
     while source.next(&mut row)? {
         rows.count()?;
-        match (arm(source, &row, control)?, arm(source, &row, treatment)?) {
-            (Some(control), Some(treatment)) => {
-                let key = keys.iter().map(|&at| row[at].trim().to_owned()).collect();
-                let (at, x) = moment(source, &row, time)?;
-                rows.push(key, Point { at, x, control, treatment });
-            }
-            _ => rows.skipped += 1,
-        }
+        let key = keys.iter().map(|&at| row[at].trim().to_owned()).collect();
+        let (at, x) = moment(source, &row, time)?;
+        let arms = arm(source, &row, control)?.zip(arm(source, &row, treatment)?);
+        rows.push(key, arms.map(|(control, treatment)| Point { at, x, control, treatment }));
     }
     Ok(rows)
 }
@@ -231,7 +243,7 @@ fn long(
         };
         for (name, arm) in arms.into_iter().filter(|(name, _)| name != control) {
             let key = key.iter().cloned().chain([name]).collect();
-            rows.push(key, Point { at: at.clone(), x, control: base, treatment: arm });
+            rows.push(key, Some(Point { at: at.clone(), x, control: base, treatment: arm }));
         }
     }
     Ok(rows)

@@ -9,13 +9,24 @@ use crate::table::number;
 use std::fmt::Write;
 
 /// What a method's columns are called.
-pub fn heads(method: Method) -> [&'static str; 2] {
-    match method {
-        Method::AlwaysValid => ["always-valid interval", "p"],
-        Method::FixedHorizon => ["one-look interval", "p"],
-        Method::GroupSequential => ["repeated interval", "repeated p"],
-        Method::Bayesian => ["lift, credible interval", "chance better"],
-    }
+pub fn heads(method: Method, adjusted: &str) -> [String; 2] {
+    let (interval, value) = match method {
+        Method::AlwaysValid => ("always-valid interval", "p"),
+        Method::FixedHorizon => ("one-look interval", "p"),
+        Method::GroupSequential => ("repeated interval", "repeated p"),
+        Method::Bayesian => ("lift, credible interval", "chance better"),
+    };
+    let value = if adjusted.is_empty() || method == Method::Bayesian {
+        value.to_owned()
+    } else {
+        format!("{value} ({adjusted})")
+    };
+    [interval.to_owned(), value]
+}
+
+/// By what the p of the main table are adjusted.
+pub fn adjustment(report: &Report) -> &'static str {
+    if report.variants.len() > 2 { "Holm" } else { "" }
 }
 
 /// The whole report.
@@ -82,8 +93,8 @@ pub fn label(measure: &MeasureResult) -> String {
 }
 
 fn main_table(report: &Report) -> String {
-    let [interval, p] = heads(report.plan.method);
-    let head = ["metric", "variant", "units", "sum", "mean", "lift", interval, p, "one-look p", "verdict"];
+    let [interval, p] = heads(report.plan.method, adjustment(report));
+    let head = ["metric", "variant", "units", "sum", "mean", "lift", &interval, &p, "one-look p", "verdict"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for measure in &report.measures {
         for (place, &at) in report.order.iter().enumerate() {
@@ -158,7 +169,7 @@ pub fn details(arm: &ArmResult) -> Option<String> {
         && let (Some(rate), Some(payer)) = (lifts.lift_rate, lifts.lift_per_payer)
     {
         parts.push(format!(
-            "of the lift, {} more units have a value, each with {} more (described only: they are different units)",
+            "share of units with a value {}, mean of those {} (described only: they are different units)",
             signed_percent(rate),
             signed_percent(payer)
         ));
@@ -174,8 +185,8 @@ fn segment_tables(report: &Report, segment: &SegmentResult) -> String {
         number(segment.balance.test.p_value),
         number(segment.balance.cramers_v)
     );
-    let [interval, p] = heads(report.plan.method);
-    let head = ["metric", "variant", &segment.column, "units", "mean", "lift", interval, p, "one-look p", "verdict"];
+    let [interval, p] = heads(report.plan.method, "BH");
+    let head = ["metric", "variant", &segment.column, "units", "mean", "lift", &interval, &p, "one-look p", "verdict"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for measure in &segment.measures {
         let mut first = Some(segment_label(measure));
