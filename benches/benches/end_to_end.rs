@@ -13,7 +13,7 @@ use assay_embedded_clickhouse::{Access, Engine, serve};
 use assay_experiment::control::Genesis;
 use assay_experiment::{Source, Span, Timestamp, parse, partitioner};
 use assay_pipeline::{
-    ClickHouse, ClickHouseSettings, DirectoryStore, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics,
+    ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, OwnerSettings, Parts, Pipeline, SystemClock, Topics,
     migrate,
 };
 use assay_real_parts::{Kafka, target};
@@ -130,7 +130,7 @@ fn run(name: &str, address: &str, directory: &Path, sizes: &Sizes) {
     let genesis =
         install(log.as_ref(), &specs, &topics.events, &control, |id, seed| Genesis::new(id, PARTITIONS, seed)).unwrap();
     let definitions = parse(&[Source { name: "bench", text: DEFINITIONS }]).unwrap();
-    Publisher::new(log.as_ref(), &topics.events, PARTITIONS, &control).publish(&definitions, None).unwrap();
+    Publisher::new(log.as_ref(), &topics.events, PARTITIONS, &control).publish(&definitions).unwrap();
     let settings = ClickHouseSettings {
         url: server.url.clone(),
         database: "assay".to_owned(),
@@ -170,8 +170,9 @@ fn run(name: &str, address: &str, directory: &Path, sizes: &Sizes) {
         clock: Arc::new(SystemClock::default()),
         metrics: Metrics::new(&registry).unwrap(),
         owner: OwnerSettings::default(),
-        keep_snapshots: Duration::from_secs(24 * 3_600),
+        keep: Keep { all_for: Duration::from_secs(3_600), dailies_for: Duration::from_secs(3_600) },
         spill_bytes_max: 4 << 30,
+        flush_bytes_max: 256 << 20,
     })
     .unwrap();
     let (counted, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));

@@ -163,7 +163,8 @@ fn balance(sums: &Sums) -> Vec<Balance> {
     let difference = |variant: usize, row: usize| {
         let (c, t) = (share(control, row), share(variant, row));
         let spread = ((c * (1.0 - c) + t * (1.0 - t)) / 2.0).sqrt();
-        if spread > 0.0 { (t - c).abs() / spread } else { 0.0 }
+        // Without any spread one arm has only such units and the other none, or there is no difference.
+        if t == c { 0.0 } else { (t - c).abs() / spread }
     };
     let mut found: Vec<Balance> = Vec::new();
     for (row, what) in sums.rows.iter().enumerate() {

@@ -124,10 +124,13 @@ impl Service {
     /// Returns whether the aligned results moved on.
     pub fn step(&mut self, timeout: Duration) -> Result<bool, ServiceError> {
         let share = timeout / self.inputs.len().max(1) as u32;
-        for partition in 0..self.inputs.len() as u32 {
-            if self.analysis.wants(partition) {
-                self.read(partition, share)?;
-            }
+        let wanted: Vec<u32> = (0..self.inputs.len() as u32).filter(|&it| self.analysis.wants(it)).collect();
+        if wanted.is_empty() {
+            // Every partition is frozen: only a person can help, so callers that step in a loop must not spin.
+            std::thread::sleep(timeout);
+        }
+        for partition in wanted {
+            self.read(partition, share)?;
         }
         let moved = self.analysis.advance();
         if moved {
@@ -137,10 +140,11 @@ impl Service {
         Ok(moved)
     }
 
-    /// Provisional results while the aligned look is late, once per newest look: they cost a copy of all sums.
+    /// Provisional results while the aligned look is late, once per newest look: they cost a copy of all sums. Not while reading what was
+    /// missed, when partitions are ahead of each other by the size of a batch.
     fn look_ahead(&mut self) {
-        let newest = self.analysis.newest().filter(|_| self.analysis.freshness().is_some_and(|it| it.is_late()));
-        let Some(newest) = newest else {
+        let late = self.caught_up() && self.analysis.freshness().is_some_and(|freshness| freshness.is_late());
+        let Some(newest) = self.analysis.newest().filter(|_| late) else {
             self.provisional = None;
             return;
         };
@@ -190,9 +194,10 @@ impl Service {
         Some(View { aligned: self.aligned.clone()?, provisional, freshness })
     }
 
-    /// Whether everything was read that was there at the start.
+    /// Whether everything was read that was there at the start; of a frozen partition nothing more is.
     pub fn caught_up(&self) -> bool {
-        self.inputs.iter().all(|input| input.next >= input.backlog)
+        let frozen = |at: usize| self.analysis.frozen().any(|(partition, _)| partition as usize == at);
+        self.inputs.iter().enumerate().all(|(at, input)| input.next >= input.backlog || frozen(at))
     }
 
     /// Appends results, aligned or provisional, to their topic: one record for each experiment, more where it is large.

@@ -28,10 +28,11 @@ pub fn aggregate_rows(analysis: &mut Analysis) -> Vec<u8> {
                 let Some(variant) = sums.experiment.variants.get(usize::from(block.variant)) else { continue };
                 for (row, about) in sums.rows.iter().enumerate().take(block.units.len()) {
                     let (segment, value) = about.segment.clone().unwrap_or_default();
-                    for (metric, definition) in sums.metrics.iter().enumerate().take(metrics) {
-                        let cell = &block.cells[row * metrics + metric];
+                    // A partition has its metrics in the order in which it learned of them.
+                    for (at, metric) in known.metrics.iter().enumerate().take(metrics) {
+                        let cell = &block.cells[row * metrics + at];
                         let json = json!({
-                            "experiment_id": phase.0, "salt": phase.1, "metric": definition.id, "variant": variant.name,
+                            "experiment_id": phase.0, "salt": phase.1, "metric": metric, "variant": variant.name,
                             "segment": segment, "segment_value": value, "hour": block.hour.saturating_mul(3_600),
                             "units": cell.units, "nonzero": cell.nonzero, "sum": cell.y.to_string(),
                             "sum_squares": cell.yy.to_string(), "other_sum": cell.x.to_string(),

@@ -65,6 +65,8 @@ struct Progress {
     seconds: u32,
     topics: String,
     log: Option<String>,
+    /// When the first event happens, once the definitions are in force: nothing before that counts.
+    plays_ms: Option<i64>,
     /// Messages sent, at least.
     sent: usize,
     finished: bool,
@@ -84,7 +86,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let directory = arguments.dir.join(arguments.data.name());
     let _alone = lock(&arguments.dir, arguments.data.name())?;
     let mut progress = take_up(arguments, &directory)?;
-    let plan = arguments.data.plan(progress.start_ms, progress.seconds, arguments.file.as_deref())?;
     let config = directory.join("definitions");
     std::fs::create_dir_all(&config).with_context(|| format!("making {}", config.display()))?;
     std::fs::write(config.join("experiment.yaml"), arguments.data.definitions(progress.seconds))?;
@@ -103,6 +104,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     .complete()?;
     let engine = Engine::start(&settings, &[])?;
+    let plays_ms = progress.plays_ms.unwrap_or_else(|| progress.start_ms.max(now_ms() + 1_000));
+    if progress.plays_ms.is_none() {
+        // Kept before anything is sent: after a kill the same events have the same times.
+        progress.plays_ms = Some(plays_ms);
+        save(&directory, &progress)?;
+    }
+    let plan = arguments.data.plan(plays_ms, progress.seconds, arguments.file.as_deref())?;
     let mut screen = Screen::new(arguments.data, progress.seconds, std::io::stdout().is_terminal());
     screen.begin(&engine, &settings.database, progress.sent, &plan);
     let agreed = match play(&engine, &plan, &mut progress, &directory, &mut screen, &stopped)? {
@@ -169,6 +177,7 @@ fn take_up(arguments: &Arguments, directory: &Path) -> Result<Progress> {
         seconds: arguments.seconds,
         topics,
         log: arguments.log.clone(),
+        plays_ms: None,
         sent: 0,
         finished: false,
     };
@@ -196,7 +205,7 @@ fn play(
     let began = Instant::now();
     // After a kill the clock goes on where it was, not where the wall clock is.
     let offset_ms = plan.messages.get(progress.sent).map_or(0, |message| message.send_ms);
-    let lead_ms = if progress.sent == 0 { (progress.start_ms - now_ms()).max(0) } else { 0 };
+    let lead_ms = if progress.sent == 0 { (progress.plays_ms.unwrap_or(0) - now_ms()).max(0) } else { 0 };
     let mut saved = Instant::now();
     let mut shown = Instant::now();
     while progress.sent < plan.messages.len() {

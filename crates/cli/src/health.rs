@@ -266,3 +266,87 @@ async fn metrics(State(health): State<Arc<Health>>) -> Response {
         Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, problem.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assay_aggregates::{Counters, Look};
+    use assay_analysis::Analysis;
+    use assay_experiment::{Span, Timestamp};
+
+    fn look(partition: u32, last: i64) -> Look {
+        Look {
+            log: "test".to_owned(),
+            partition,
+            semantics: 1,
+            length: Span::SECOND,
+            first: 0,
+            last,
+            previous: None,
+            start_offset: 0,
+            next_offset: 1,
+            log_time: Timestamp(0),
+            config: 0,
+            definitions: None,
+            keyframe: true,
+            counters: Counters::default(),
+            experiments: Vec::new(),
+            hash: 5,
+        }
+    }
+
+    /// Of two partitions, the second of which is ahead of the first by so many seconds.
+    fn view(ahead: i64) -> View {
+        let mut analysis = Analysis::new(2, Span::DAY);
+        analysis.take(look(0, 1)).unwrap();
+        analysis.take(look(1, 1 + ahead)).unwrap();
+        analysis.advance();
+        let aligned = Arc::new(analysis.results().unwrap());
+        View { aligned, provisional: None, freshness: analysis.freshness().unwrap() }
+    }
+
+    #[test]
+    fn readiness_tells_what_the_analysis_does() {
+        let health = Health::new(Registry::new(), None).unwrap();
+        let check = |ready: bool, words: &str| {
+            let (is, text) = health.ready();
+            assert_eq!((is, text["analysis"].as_str().unwrap()), (ready, words));
+        };
+        check(true, "not here");
+        health.expect_analysis();
+        check(false, "starting: waits for the first look that every partition has closed");
+        health.show(None, Vec::new(), true);
+        check(false, "starting: waits for the first look that every partition has closed");
+        health.show(Some(&view(0)), Vec::new(), false);
+        check(false, "starting: reads what it missed");
+        health.show(None, Vec::new(), true);
+        check(true, "fine");
+        health.show(Some(&view(6)), Vec::new(), true);
+        check(true, "delayed: the aligned look is 6 s behind, waits for partition 0");
+        health.show(Some(&view(31)), Vec::new(), true);
+        check(false, "stale: the aligned look is 31 s behind, waits for partition 0");
+        health.analysis_failed("no broker".to_owned());
+        check(false, "no broker");
+        health.show(Some(&view(0)), Vec::new(), true);
+        check(true, "fine");
+        health.writer_failed("panicked".to_owned());
+        assert!(!health.ready().0);
+    }
+
+    #[test]
+    fn a_freeze_shows_although_no_look_moves_and_a_look_is_measured_once() {
+        let health = Health::new(Registry::new(), None).unwrap();
+        health.expect_analysis();
+        for _ in 0..3 {
+            health.show(Some(&view(0)), Vec::new(), true);
+        }
+        assert_eq!((health.latency.get_sample_count(), health.mismatches.get()), (1, 0));
+        let frozen = vec![(1, Freeze::Mismatch { partition: 1, look: 7 })];
+        for _ in 0..3 {
+            health.show(None, frozen.clone(), true);
+        }
+        let (ready, text) = health.ready();
+        assert!(!ready && text["frozen"][0]["why"].as_str().unwrap().contains("published look 7 twice"), "{text}");
+        assert_eq!(health.mismatches.get(), 1);
+    }
+}

@@ -192,17 +192,21 @@ impl Effects for Collected {
 }
 
 impl Replay {
-    pub fn new(count: u32, start: Timestamp, bodies: &[String]) -> Result<Self> {
+    /// A log whose first event comes at `first`.
+    pub fn new(count: u32, first: Timestamp, bodies: &[String]) -> Result<Self> {
         let mut genesis = control::Genesis::new("replay".to_owned(), count, 0x05ee_d0fa_55a7);
         genesis.semantics = SEMANTICS;
+        // An exposure counts from at most A before its record, and nothing counts from before its definition. These events were not there to
+        // wait for theirs, so the log begins A earlier: the definitions are in force for every record.
+        let start = first - Span(genesis.first_exposure_slack_ms as i64 * 1_000);
         let late = Span(genesis.late_ms as i64 * 1_000);
         let mut log = Replay {
             partitions: (0..count).map(|_| (None, 0)).collect(),
             analysis: Analysis::new(count, late),
             effects: Collected::default(),
             genesis: genesis.clone(),
-            ticked: start,
-            now: start,
+            ticked: first,
+            now: first,
         };
         let mut records = vec![control::genesis(&genesis)];
         records.extend(control::version(1, bodies));

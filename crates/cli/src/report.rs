@@ -281,3 +281,15 @@ fn write(desk: &Desk, clickhouse: &ClickHouse, stop: &AtomicBool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_words() {
+        assert_eq!(guard(|| 7), Ok(7));
+        assert_eq!(guard(|| -> i32 { panic!("no {}", "more") }), Err("panicked, which is a bug: no more".to_owned()));
+        assert_eq!(guard(|| -> i32 { panic!("plain") }), Err("panicked, which is a bug: plain".to_owned()));
+    }
+}

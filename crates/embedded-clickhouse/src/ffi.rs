@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// `chdb_connection`: what queries are run on.
@@ -186,8 +187,12 @@ impl Connection {
         // SAFETY: `pointers` holds `count` strings that end in NUL and outlive the call; the engine copies them.
         let handle = unsafe { (library.connect)(count, pointers.as_mut_ptr()) };
         // SAFETY: a connection that is not null points to its handle.
-        (!handle.is_null() && !unsafe { *handle }.is_null())
-            .then(|| Connection { library: Arc::clone(library), handle })
+        let open = !handle.is_null() && !unsafe { *handle }.is_null();
+        if open {
+            OPEN.fetch_add(1, Ordering::SeqCst);
+            leave_before_the_engine();
+        }
+        open.then(|| Connection { library: Arc::clone(library), handle })
     }
 
     /// Runs one statement and returns its whole result. The error is the engine's message.
@@ -259,8 +264,43 @@ impl Drop for Connection {
         let _one_at_a_time = self.library.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the handle is live and nothing uses it after this.
         unsafe { (self.library.close)(self.handle) };
+        OPEN.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+/// Connections that are open: the engine is up while there is one.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Connections that were ever opened.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets a process that ends while the engine is up (a test, a `process::exit`) end at once with its own exit code. Otherwise the library's
+/// exit handlers tear down its globals under threads that still merge and flush, and the process dies of a segmentation fault. The files
+/// do not mind: leaving at once is what a kill does.
+///
+/// Exit handlers run newest first, and the library registers some when it first needs them; so ours is registered anew at the 1st, 2nd,
+/// 4th, 8th … connection, and a process has a few dozen of it at most.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn leave_before_the_engine() {
+    unsafe extern "C" {
+        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        fn _exit(status: c_int) -> !;
+    }
+    extern "C" fn leave(status: c_int, _: *mut c_void) {
+        if OPEN.load(Ordering::SeqCst) > 0 {
+            // SAFETY: it ends the process; Rust has flushed its streams before exit handlers run.
+            unsafe { _exit(status) }
+        }
+    }
+    if (OPENED.fetch_add(1, Ordering::SeqCst) + 1).is_power_of_two() {
+        // SAFETY: the handler is a function of this program, which is never unloaded. Without room for it the process ends as before.
+        unsafe { on_exit(leave, ptr::null_mut()) };
+    }
+}
+
+/// Other systems have no exit handler that is told the exit code.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn leave_before_the_engine() {}
 
 /// An insert under way. Dropped without `finish`, it is cancelled.
 struct Insert<'a> {

@@ -33,11 +33,11 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// `; did you mean 'x'?` with the nearest of the known words, if one is near: a third of the letters may differ, and one always may.
+/// `; did you mean 'x'?` with the nearest of the known words, if one is near: a third of the letters may differ, rounded up.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let best = known.into_iter().map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate)).min();
     match best {
-        Some((distance, candidate)) if distance <= (word.len() / 3).max(1) && distance < candidate.len() => {
+        Some((distance, candidate)) if distance <= word.len().div_ceil(3) && distance < candidate.len() => {
             format!("; did you mean '{candidate}'?")
         }
         _ => String::new(),

@@ -102,13 +102,14 @@ impl Shop {
             self.see(&format!("c{at}"), "control");
             self.see(&format!("t{at}"), "treatment");
         }
-        (0..4).for_each(|at| drop(self.buy(&format!("c{at}"), "10.5")));
-        (0..5).for_each(|at| drop(self.buy(&format!("t{at}"), "10.5")));
+        let buyers = (0..4).map(|at| format!("c{at}")).chain((0..5).map(|at| format!("t{at}")));
+        // The last five bought without ever having been exposed.
+        for unit in buyers.chain((0..5).map(|at| format!("never{at}"))) {
+            self.buy(&unit, "10.5");
+        }
         // Exposed again and again: a join repeats their purchases.
         (0..2).for_each(|_| self.see("c1", "control"));
         (0..2).for_each(|_| self.see("t1", "treatment"));
-        // Bought without ever having been exposed.
-        (0..5).for_each(|at| drop(self.buy(&format!("never{at}"), "10.5")));
         // Bought before, not after.
         for (unit, variant) in [("early-c", "control"), ("early-t", "treatment")] {
             self.buy(unit, "10.5");
@@ -124,7 +125,9 @@ impl Shop {
         let order = self.buy("t0", "100");
         self.take_back("t0", order, "100");
         self.see("robot", "treatment");
-        (0..20).for_each(|_| drop(self.buy("robot", "50")));
+        for _ in 0..20 {
+            self.buy("robot", "50");
+        }
         self.send("robot", r#""event_type":"retraction","kind":"bot""#);
     }
 

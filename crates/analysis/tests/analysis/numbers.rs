@@ -127,6 +127,9 @@ fn unbalanced_attributes_show() {
     }
     world.play("11 tick");
     let found = world.json()["experiments"][0]["balance"][0]["std_difference"].as_f64().unwrap();
+    let mut apart = World::new(1, &definitions("{ metric: bought, role: primary }", BOUGHT, ""));
+    apart.play("1 expose e/control c country=DE\n1 expose e/treatment t country=FR\n2 tick");
+    assert_eq!(apart.json()["experiments"][0]["balance"][0]["std_difference"], Json::Null, "apart beyond measure");
     // Shares of 1/2 and 1: 0.5 / sqrt((1/4 + 0) / 2).
     assert!((found - 0.5 / 0.125f64.sqrt()).abs() < 1e-12, "{found}");
 }
@@ -197,6 +200,42 @@ fn a_metric_that_is_added_counts_from_then_on_and_moves_nothing_else() {
     let running = |metric: &Json| metric["variants"][1]["always_valid"]["crossed"].to_string();
     assert_ne!(running(&before), "null");
     assert_eq!(running(&metrics[0]), running(&before));
+}
+
+/// A version that comes late to a partition never is in force there, so partitions may learn of metrics in different orders.
+#[test]
+fn partitions_may_have_their_metrics_in_different_orders() {
+    let one = definitions("{ metric: bought, role: primary }", BOUGHT, "");
+    let added = "{ kind: metric, id: added, type: sum, event: buy }";
+    let uses = "{ metric: added, role: secondary }, { metric: bought, role: primary }";
+    let two = definitions(uses, &format!("{BOUGHT}\n---\n{added}"), "");
+    let mut world = World::new(2, &one.replace("status: running", "status: draft"));
+    world.version(2, &one);
+    world.version(3, &two);
+    world.play("1 publish 2 0\n1 publish 3 1\n2 publish 3 0\n2 publish 2 1\n3 tick");
+    // a lives in partition 0, d in partition 1.
+    world.play("4 expose e/control a\n4 expose e/treatment d\n5 do buy a 2\n5 do buy d 7\n6 tick");
+    check(
+        &table(&world.json(), &[]),
+        "e bought control: 1 units, sum 1.0, mean 1.0
+         e bought treatment: 1 units, sum 1.0, mean 1.0
+         e added control: 1 units, sum 2.0, mean 2.0
+         e added treatment: 1 units, sum 7.0, mean 7.0",
+    );
+    let rows = String::from_utf8(assay_analysis::aggregate_rows(&mut world.analyse())).unwrap();
+    let sums: Vec<String> = rows
+        .lines()
+        .map(|row| serde_json::from_str::<Json>(row).unwrap())
+        .filter(|row| row["segment"] == "" && row["units"] == 1)
+        .map(|row| format!("{} {} {} {}", row["partition"], row["metric"], row["variant"], row["sum"]))
+        .collect();
+    check(
+        &sums.join("\n"),
+        r#"0 "bought" "control" "1000000"
+           0 "added" "control" "2000000"
+           1 "added" "treatment" "7000000"
+           1 "bought" "treatment" "1000000""#,
+    );
 }
 
 /// Statistics, §1.3, over numbers of units and events.

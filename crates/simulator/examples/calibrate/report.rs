@@ -107,11 +107,9 @@ fn opening(results: &Results<'_>, seed: u64) -> String {
     let runs: u64 = results.scenarios.iter().map(|scenario| scenario.runs).sum();
     let outside = outside(results.scenarios, results.counts).len();
     let verdict = match outside {
-        0 => "All of them lie in the range that was allowed before the runs.".to_owned(),
-        1 => {
-            "One of them lies outside the range that was allowed before the runs; it is marked **outside**.".to_owned()
-        }
-        many => format!("{many} of them lie outside the range allowed before the runs; they are marked **outside**."),
+        0 => "All of them lie in the range allowed for them.".to_owned(),
+        1 => "One of them lies outside the range allowed for it and is marked **outside**.".to_owned(),
+        many => format!("{many} of them lie outside the range allowed for them and are marked **outside**."),
     };
     let (naive, default) =
         (results.share("check-a", "fixed-horizon z at every look"), results.share("check-a", "default"));
@@ -126,8 +124,8 @@ fn opening(results: &Results<'_>, seed: u64) -> String {
          and a small run of each is part of `cargo test`.\n\n\
          In the tables, *found* is the share of runs (or the mean amount) with its Monte Carlo standard error; *expected* is what numerical\n\
          integration or an independent simulation gave beforehand; *allowed* is the range that the run must fall into, or `make calibrate`\n\
-         fails. Measures with a high expected share are positive controls: methods that are known to fail, to show that this simulation\n\
-         would notice.\n",
+         fails, and comes from theory or from what was expected. Some measures are positive controls: methods that are known to fail, to\n\
+         show that this simulation would notice.\n",
         grouped(&runs.to_string()),
         results.scenarios.len(),
         100.0 * default,
@@ -268,8 +266,11 @@ fn plots(chapter: Chapter, results: &Results<'_>) -> Vec<Plot> {
     }
 }
 
+/// Reads a rule's rate from a row.
+type Rule = fn(&PeekingRow) -> Rate;
+
 /// The five rules of the demonstrator, with how to read each from a row.
-const RULES: [(&str, fn(&PeekingRow) -> Rate); 5] = [
+const RULES: [(&str, Rule); 5] = [
     ("chance of either arm > 95 %", |row| row.posterior_either),
     ("chance of treatment > 95 %", |row| row.posterior_treatment),
     ("fixed-horizon z", |row| row.naive),

@@ -58,7 +58,7 @@ impl Draw {
     /// How many of `n` fair coins show heads: a word holds 64 of them.
     pub(crate) fn heads(&mut self, n: u32) -> u32 {
         let mut heads = (0..n / 64).map(|_| self.random.next().count_ones()).sum();
-        if n % 64 > 0 {
+        if !n.is_multiple_of(64) {
             heads += (self.random.next() >> (64 - n % 64)).count_ones();
         }
         heads

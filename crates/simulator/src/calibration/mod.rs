@@ -1,7 +1,7 @@
 //! Calibration: the error rates that the statistics promise, measured by simulation.
 //!
 //! A [`Scenario`] is a design of an experiment whose truth is known, how often to run it, and what it may show: each [`Measure`] has an
-//! allowed range, fixed before the runs. [`run`] is a function of scenario, seed and a range of runs, so that the caller may split the
+//! allowed range, from theory or from an independent simulation and not from these runs. [`run`] is a function of scenario, seed and a range of runs, so that the caller may split the
 //! runs over threads and [`Counts::merge`] the results in any order; the counts are integers and come out the same. There is no clock,
 //! file or thread in here: `examples/calibrate` has them, and a test makes a small run with the same code.
 //!
@@ -153,7 +153,7 @@ fn grouped(number: impl Into<f64>) -> String {
     let digits = format!("{:.0}", number.into());
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

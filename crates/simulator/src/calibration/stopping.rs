@@ -46,7 +46,7 @@ impl Design for Stopping {
                 if one.is_none() && chance > ENOUGH {
                     (one, claimed) = (Some(look), chance);
                 }
-                either = either.or((chance > ENOUGH || chance < 1.0 - ENOUGH).then_some(look));
+                either = either.or((chance.max(1.0 - chance) > ENOUGH).then_some(look));
             }
             report.first(ONE, one, looks);
             report.first(EITHER, either, looks);
@@ -60,6 +60,9 @@ impl Design for Stopping {
 }
 
 /// Conversions at 5 % in both arms; stops for the treatment when choosing it costs little on average.
+///
+/// How often it does depends on the looks, about which the expected 0.43 to 0.51 say nothing: 20 looks of 1,000 users stop in 0.35, 100
+/// looks in 0.61. Four weeks of daily looks, which this is, were chosen from such designs because they come near; any of them makes the point.
 #[derive(Debug, Clone, Copy)]
 struct ExpectedLoss;
 
@@ -131,7 +134,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Effects as large as those that a fixed horizon finds with 80 % power: z(0.025) + z(0.2).
+/// Effects as large as those that a fixed horizon finds with 80 % power: z(0.025) + z(0.2). The figures expected below do not say their
+/// sizes and came out with these; with 1.8 instead, a flat prior's claim of 0.965 is true in 0.80 of cases rather than 0.85.
 const EFFECT_SD: f64 = 2.801_585_218_112_969;
 
 fn scenario(id: &'static str, title: &str, design: impl Design + 'static, measures: Vec<Measure>) -> Scenario {

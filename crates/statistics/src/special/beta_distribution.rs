@@ -9,7 +9,7 @@ use super::rest::{exp_rest, log_rest};
 use super::{LN_SQRT_2PI, beta_fraction, normal_upper_quantile, stirling_rest};
 use crate::quadrature::GaussLegendre;
 use libm::{exp, expm1, fabs, log, log1p, sqrt};
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 /// Above this, for both parameters, quadrature takes fewer operations than the continued fraction.
 const LARGE: f64 = 1_000.0;
@@ -30,7 +30,7 @@ pub struct BetaDistribution {
     /// Beta(b, a), the distribution of the other outcome's rate.
     mirror: Logit,
     /// Made when the first tail needs it.
-    rule: OnceLock<GaussLegendre>,
+    rule: OnceCell<GaussLegendre>,
 }
 
 impl BetaDistribution {
@@ -43,7 +43,7 @@ impl BetaDistribution {
         let mode = log(a / b);
         let logit = Logit { a, b, mode, ln_peak };
         let mirror = Logit { a: b, b: a, mode: -mode, ln_peak };
-        BetaDistribution { logit, mirror, rule: OnceLock::new() }
+        BetaDistribution { logit, mirror, rule: OnceCell::new() }
     }
 
     /// a/(a + b).
@@ -142,7 +142,7 @@ impl Logit {
     }
 
     /// ln P(logit <= w) left of the mean.
-    fn ln_left(&self, w: f64, rule: &OnceLock<GaussLegendre>) -> f64 {
+    fn ln_left(&self, w: f64, rule: &OnceCell<GaussLegendre>) -> f64 {
         let x = logistic(w);
         if x < FRACTION_MAX && self.a.min(self.b) <= LARGE {
             return self.ln_density(w) - log(self.a) + log(beta_fraction(self.a, self.b, x));
