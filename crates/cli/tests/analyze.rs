@@ -523,7 +523,7 @@ fn mistakes_are_told_with_their_place() {
     refuses(
         &[&files.write("other.csv", &summaries.replace("mean_t", "meant")), "--summaries"],
         2,
-        "no column 'mean_t'; did you mean 'meant'?",
+        "no column 'mean_t'",
     );
 }
 
