@@ -223,7 +223,7 @@ impl Adjusted {
         let standard_error = self.variance.sqrt();
         let z = self.difference / standard_error;
         let (p_value, ln_p_value) = normal_two_sided(z);
-        let half = normal_upper_quantile(0.5 * alpha.value()) * standard_error;
+        let half = normal_upper_quantile(alpha.divided(2).value()) * standard_error;
         let (low, high) = (self.difference - half, self.difference + half);
         z.is_finite().then_some(AdjustedTest { z, p_value, ln_p_value, low, high })
     }

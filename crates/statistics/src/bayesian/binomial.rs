@@ -24,6 +24,12 @@ const STEPS_MAX: u32 = 200;
 /// In standard deviations of the difference: when the next step is below this, the end of an interval is known.
 const STEP_DONE: f64 = 1e-8;
 
+/// Largest count and parameter: nearly where a double stops to count one by one. Far beyond, a hill has no width that a double could step over,
+/// and the quadrature would look for it without end.
+const SIZE_MAX: f64 = 1e15;
+/// Smallest parameter of a prior: the tails of smaller ones are beyond doubles.
+const PARAMETER_MIN: f64 = 1e-100;
+
 /// Units of an arm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binomial {
@@ -54,6 +60,9 @@ impl BetaPrior {
         }
         if !(arm.n.is_finite() && (0.0..=arm.n).contains(&arm.conversions)) {
             return Err(PosteriorError::Counts);
+        }
+        if self.alpha.max(self.beta).max(arm.n) > SIZE_MAX || self.alpha.min(self.beta) < PARAMETER_MIN {
+            return Err(PosteriorError::Size);
         }
         Ok(BetaDistribution::new(self.alpha + arm.conversions, self.beta + (arm.n - arm.conversions)))
     }

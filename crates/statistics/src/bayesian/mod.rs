@@ -31,6 +31,9 @@ pub enum PosteriorError {
         "the parameters of a beta prior are above 0 and finite, as in 1 and 1; a flat prior on the rate is Beta(1, 1)"
     )]
     BetaPrior,
+    /// Counts that a double cannot count, or parameters of a prior whose posterior has no digits.
+    #[error("counts are at most 1e15, parameters of a beta prior between 1e-100 and 1e15")]
+    Size,
     /// Parameters of a normal prior.
     #[error("the standard deviation of a prior is above 0; a flat prior is asked for as such, not by 0")]
     NormalPrior,

@@ -45,7 +45,7 @@ impl StudentTest {
         }
         // Beyond these bounds squares overflow, and the tail is that of the normal distribution, or 0.
         let (p_value, ln_p_value) = student_two_sided(t.clamp(-T_MAX, T_MAX), df.min(DF_MAX));
-        let half = student_upper_quantile(0.5 * alpha.value(), df.min(DF_MAX)) * standard_error;
+        let half = student_upper_quantile(alpha.divided(2).value(), df.min(DF_MAX)) * standard_error;
         Some(StudentTest { t, df, p_value, ln_p_value, low: estimate - half, high: estimate + half })
     }
 }

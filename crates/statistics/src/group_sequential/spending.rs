@@ -55,7 +55,7 @@ impl Spending {
         }
         let spent = match self {
             // 2 - 2 Phi(z) is erfc(z / sqrt 2), which keeps its digits in the tail.
-            Spending::ObrienFleming => erfc(normal_upper_quantile(0.5 * a) / sqrt(2.0 * t)),
+            Spending::ObrienFleming => erfc(normal_upper_quantile((0.5 * a).max(f64::from_bits(1))) / sqrt(2.0 * t)),
             Spending::Pocock => a * log1p((std::f64::consts::E - 1.0) * t),
             Spending::Power { rho } => a * pow(t, rho),
             Spending::HwangShihDeCani { gamma } => a * hwang_shih_decani(gamma, t),

@@ -134,7 +134,7 @@ impl PostStratified {
 
     /// The interval of the effect. `None` (degenerate) without variance.
     pub fn interval(&self, alpha: Alpha) -> Option<(f64, f64)> {
-        let half = normal_upper_quantile(0.5 * alpha.value()) * self.variance.sqrt();
+        let half = normal_upper_quantile(alpha.divided(2).value()) * self.variance.sqrt();
         self.test().map(|_| (self.effect - half, self.effect + half))
     }
 }
