@@ -62,7 +62,7 @@ impl Demo {
         let last: Vec<&str> = messages.lines().rev().take(40).collect();
         assert!(status.success(), "after {cycles} kills (seed {seed}) it does not agree: {status}\n{}", last.join("\n"));
         let starts = |from: &str| messages.lines().filter(|line| line.contains(from)).count();
-        let (restored, all) = (starts("from=\"snapshot\""), starts("starting from="));
+        let (restored, all) = (starts("from=\"snapshot\""), starts(": starting partition="));
         println!("{cycles} kills: {restored} of {all} starts of a partition from a snapshot, {} torn", torn(&self.data()));
         assert!(restored > cycles as usize, "of {all} starts only {restored} were from a snapshot");
     }

@@ -88,7 +88,7 @@ pub struct Told {
 const FACT: &str = "offset, event_id, event_type, experiment_id, variant, hex(user_id), unit_type, event_name, \
     ifNull(toString(toInt64(event_value * 1000000)), '-'), toUnixTimestamp64Micro(created_at), toUnixTimestamp64Milli(log_time), \
     copy, config_version, hex(sdk), kind, ifNull(toString(target_event_id), '-'), \
-    ifNull(toString(toUnixTimestamp64Micro(assumeNotNull(target_event_time))), '-'), \
+    if(isNull(target_event_time), '-', toString(toUnixTimestamp64Micro(assumeNotNull(target_event_time)))), \
     hex(arrayStringConcat(arraySort(arrayMap((name, value) -> concat(name, '=', value), mapKeys(metadata), mapValues(metadata))), ',')), \
     toUnixTimestamp(chunk_time)";
 /// Columns of a control record.
