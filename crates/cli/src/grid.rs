@@ -59,12 +59,13 @@ pub fn width() -> usize {
 
 /// A share given as `5%` or `0.05`.
 pub fn share(text: &str) -> Result<f64, String> {
-    let (number, scale) = match text.strip_suffix('%') {
-        Some(number) => (number.trim_end(), 100.0),
-        None => (text, 1.0),
+    // By its digits, because 99.9 divided by 100 is not the double nearest to 0.999.
+    let number = match text.strip_suffix('%') {
+        Some(number) => format!("{}e-2", number.trim_end()),
+        None => text.to_owned(),
     };
     match number.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value / scale),
+        Ok(value) if value.is_finite() => Ok(value),
         _ => Err(format!("'{text}' is neither a share such as 0.05 nor a percentage such as 5%")),
     }
 }
@@ -77,7 +78,7 @@ mod tests {
     fn numbers_as_people_write_them() {
         assert_eq!([0.0, 999.0, 62_462.0, -1_234_567.0].map(whole), ["0", "999", "62,462", "-1,234,567"]);
         assert_eq!([0.05, 0.2479, 1.0, -0.1].map(percent), ["5%", "24.79%", "100%", "-10%"]);
-        assert_eq!((share("5%"), share("0.05")), (Ok(0.05), Ok(0.05)));
+        assert_eq!((share("5%"), share("0.05"), share("99.9 %")), (Ok(0.05), Ok(0.05), Ok(0.999)));
         assert!(share("five").is_err() && share("inf").is_err() && share("%").is_err());
     }
 

@@ -88,16 +88,15 @@ pub fn intervals(title: &str, bars: &[Bar]) -> String {
     let scale = Scale::over(values, MARGIN, WIDTH - MARGIN);
     let height = ROW * bars.len() as f64 + BOTTOM;
     let zero = scale.at(0.0);
-    let mut out = format!(
-        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\"><line class=\"zero\" x1=\"{zero:.1}\" y1=\"0\" x2=\"{zero:.1}\" y2=\"{:.1}\"/>",
-        escape(title),
-        height - BOTTOM
-    );
+    let mut out =
+        format!("<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">", escape(title));
     for (place, bar) in bars.iter().enumerate() {
         let top = ROW * place as f64;
         let middle = top + 24.0;
         let class = if bar.decided { "decided" } else { "open" };
-        let _ = write!(out, "<text x=\"{MARGIN}\" y=\"{:.1}\">{}</text>", top + 13.0, escape(&bar.label));
+        let _ = write!(out, "<text x=\"{MARGIN}\" y=\"{:.1}\">{}</text>", top + 13.0, escape(&fitting(&bar.label)));
+        let (from, to) = (middle - 7.0, middle + 8.0);
+        let _ = write!(out, "<line class=\"zero\" x1=\"{zero:.1}\" y1=\"{from:.1}\" x2=\"{zero:.1}\" y2=\"{to:.1}\"/>");
         let (low, high) = (scale.at(bar.wide.0), scale.at(bar.wide.1));
         let _ = write!(
             out,
@@ -141,6 +140,15 @@ pub fn intervals(title: &str, bars: &[Bar]) -> String {
         let _ = write!(out, "<text class=\"tick\" x=\"{zero:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">0</text>");
     }
     out + "</svg>"
+}
+
+/// As much of a label as a plot is wide.
+fn fitting(label: &str) -> String {
+    const CHARACTERS_MAX: usize = 54;
+    match label.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &label[..end]),
+        None => label.to_owned(),
+    }
 }
 
 /// Two significant digits, for the ends of a scale.

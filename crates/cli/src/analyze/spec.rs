@@ -84,8 +84,8 @@ pub fn metric(text: &str) -> Result<MetricSpec, String> {
 
 /// `p99.9` as a share.
 fn quantile(text: &str) -> Option<f64> {
-    let percentage: f64 = text.strip_prefix('p')?.parse().ok()?;
-    (percentage > 0.0 && percentage < 100.0).then_some(percentage / 100.0)
+    let share = crate::grid::share(&format!("{}%", text.strip_prefix('p')?)).ok()?;
+    (share > 0.0 && share < 1.0).then_some(share)
 }
 
 /// A `--cap`: `METRIC=VALUE` or `METRIC=p99.9`.
