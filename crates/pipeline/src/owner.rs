@@ -342,8 +342,9 @@ impl Owner {
     pub fn measure(&mut self) -> Result<(), OwnerError> {
         let lag = self.lag()?;
         if let Some(state) = &self.state {
-            let behind = (self.clock.wall_ms() - state.log_time().millis()) as f64 / 1e3;
-            self.metrics.lag(&self.topics.events, self.partition.0, lag, behind);
+            let now_ms = self.clock.wall_ms();
+            let behind = (now_ms - state.log_time().millis()) as f64 / 1e3;
+            self.metrics.lag(&self.topics.events, self.partition.0, lag, behind, now_ms);
             self.metrics.size(self.partition.0, state.size());
         }
         Ok(())

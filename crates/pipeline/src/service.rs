@@ -205,10 +205,7 @@ fn run_drain(spill: &Spill, parts: &Parts, stop: &AtomicBool) {
     let mut why = String::new();
     while !stop.load(Ordering::SeqCst) {
         let delivery = spill.deliver_next(parts.sink.as_ref(), &parts.metrics, parts.clock.as_ref());
-        let (chunks, bytes, newest) = spill.waiting();
-        parts.metrics.spilled_chunks.set(chunks as i64);
-        parts.metrics.spilled_bytes.set(bytes as i64);
-        parts.metrics.erasures.set(spill.erasures() as i64);
+        let (chunks, newest) = measure_spill(spill, parts);
         if delivery == Delivery::Failed && newest != why {
             tracing::warn!(why = newest, chunks, "what waits for ClickHouse was not delivered; trying again");
             why = newest;
@@ -217,6 +214,15 @@ fn run_drain(spill: &Spill, parts: &Parts, stop: &AtomicBool) {
             nap(TURN, stop);
         }
     }
+}
+
+/// Tells what waits for ClickHouse; gives the number of chunks, and why the last delivery failed.
+fn measure_spill(spill: &Spill, parts: &Parts) -> (usize, String) {
+    let (chunks, bytes, why) = spill.waiting();
+    parts.metrics.spilled_chunks.set(chunks as i64);
+    parts.metrics.spilled_bytes.set(bytes as i64);
+    parts.metrics.erasures.set(spill.erasures() as i64);
+    (chunks, why)
 }
 
 fn nap(time: Duration, stop: &AtomicBool) {
@@ -345,6 +351,7 @@ impl Worker {
             state,
             Box::new(FileRuns::open(&runs)?),
         )?;
+        parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).set(0);
         parts.metrics.restores.with_label_values(&[&self.label, from]).inc();
         let flusher = Flusher::new(
             &parts.log_id,
@@ -407,6 +414,8 @@ impl Worker {
                 self.report(owner, &mut watch)?;
             }
             if measures {
+                // Here too, because those who deliver may wait for an answer that does not come.
+                measure_spill(&self.spill, &self.parts);
                 owner.measure()?;
                 measured = now;
             }
@@ -426,6 +435,9 @@ impl Worker {
                 None => self.wait_for(flow),
             }
         };
+        if matches!(item, Item::Rows(_)) {
+            self.parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).inc();
+        }
         let mut sent = (item, share);
         while !self.stopping() {
             match sender.send_timeout(sent, TURN) {
@@ -523,6 +535,9 @@ impl Worker {
                 }
             }
             beat();
+            if matches!(item, Item::Rows(_)) {
+                self.parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).dec();
+            }
             drop((item, share));
             if failures > 0 {
                 tracing::info!(partition = self.partition, "flushing goes on");
