@@ -184,10 +184,13 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
     let data = other.path("data").display().to_string();
     let output = command.args(["serve", "--data", &data, "--listen", &place.health]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("choose another with --listen"), "{}", said(&output));
-    let output = place.command(&["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    let data = place.path("data").display().to_string();
+    command.args(["serve", "--data", &data, "--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("another process"), "{}", said(&output));
     assert_eq!(running.stop(), 0, "a polite stop is no failure");
 }
