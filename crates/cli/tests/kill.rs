@@ -60,10 +60,17 @@ impl Demo {
         let status = self.start().wait().unwrap();
         let messages = std::fs::read_to_string(self.messages()).unwrap();
         let last: Vec<&str> = messages.lines().rev().take(40).collect();
-        assert!(status.success(), "after {cycles} kills (seed {seed}) it does not agree: {status}\n{}", last.join("\n"));
+        assert!(
+            status.success(),
+            "after {cycles} kills (seed {seed}) it does not agree: {status}\n{}",
+            last.join("\n")
+        );
         let starts = |from: &str| messages.lines().filter(|line| line.contains(from)).count();
         let (restored, all) = (starts("from=\"snapshot\""), starts(": starting partition="));
-        println!("{cycles} kills: {restored} of {all} starts of a partition from a snapshot, {} torn", torn(&self.data()));
+        println!(
+            "{cycles} kills: {restored} of {all} starts of a partition from a snapshot, {} torn",
+            torn(&self.data())
+        );
         assert!(restored > cycles as usize, "of {all} starts only {restored} were from a snapshot");
     }
 

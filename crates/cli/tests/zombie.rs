@@ -32,7 +32,18 @@ fn an_owner_that_stood_still_changes_nothing() {
     let directory = tempfile::Builder::new().prefix("zombie-").tempdir_in(assay_real_parts::target()).unwrap();
     let data = directory.path().join("hillstrom");
     let mut first = Command::new(env!("CARGO_BIN_EXE_assay"))
-        .args(["demo", "--exit", "--seconds", "60", "--snapshot-seconds", "1", "--clickhouse", &server.url, "--log", &log])
+        .args([
+            "demo",
+            "--exit",
+            "--seconds",
+            "60",
+            "--snapshot-seconds",
+            "1",
+            "--clickhouse",
+            &server.url,
+            "--log",
+            &log,
+        ])
         .arg("--dir")
         .arg(directory.path())
         .stdout(Stdio::null())
@@ -42,7 +53,17 @@ fn an_owner_that_stood_still_changes_nothing() {
     let progress = std::fs::read(data.join("demo.json")).unwrap();
     let progress: serde_json::Value = serde_json::from_slice(&progress).unwrap();
     let mut second = Command::new(env!("CARGO_BIN_EXE_assay"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--snapshot-seconds", "1", "--log", &log, "--clickhouse", &server.url])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--snapshot-seconds",
+            "1",
+            "--log",
+            &log,
+            "--clickhouse",
+            &server.url,
+        ])
         .args(["--topics", progress["topics"].as_str().unwrap()])
         .args(["--database", &format!("assay_demo_{}", progress["start_ms"])])
         .arg("--data")

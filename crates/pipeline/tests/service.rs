@@ -369,9 +369,11 @@ fn a_record_from_the_future_pauses_and_is_no_death() {
     world.go_on(70);
     world.clock.0.fetch_sub(70_000, Ordering::SeqCst);
     running.set(|all| &all.silent, false);
-    wait_until("paused", PATIENCE, || {
-        matches!(running.status().doing, Doing::Paused(why) if why.contains("check the clocks"))
-    });
+    wait_until(
+        "paused",
+        PATIENCE,
+        || matches!(running.status().doing, Doing::Paused(why) if why.contains("check the clocks")),
+    );
     assert_eq!(running.reasons(), ["ahead"]);
     let alive = running.status().alive_ms;
     world.clock.0.fetch_add(5_000, Ordering::SeqCst);
@@ -394,9 +396,11 @@ fn a_bug_halts_its_partition_wherever_it_is() {
     running.set(|all| &all.full, true);
     running.becomes_paused("flush", "has space");
     running.set(|all| &all.log_bug, true);
-    wait_until("halted", PATIENCE, || {
-        matches!(running.status().doing, Doing::Halted(why) if why.contains("reading is broken"))
-    });
+    wait_until(
+        "halted",
+        PATIENCE,
+        || matches!(running.status().doing, Doing::Halted(why) if why.contains("reading is broken")),
+    );
     running.pipeline.stop();
 }
 

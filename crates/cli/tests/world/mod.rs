@@ -45,7 +45,6 @@ impl Server {
             Server { url, engine, _runtime: runtime, _directory: directory }
         })
     }
-
 }
 
 impl Ask for Server {
@@ -92,10 +91,10 @@ const FACT: &str = "offset, event_id, event_type, experiment_id, variant, hex(us
     hex(arrayStringConcat(arraySort(arrayMap((name, value) -> concat(name, '=', value), mapKeys(metadata), mapValues(metadata))), ',')), \
     toUnixTimestamp(chunk_time)";
 /// Columns of a control record.
-const CONTROL: &str = "offset, event_type, config_version, toUnixTimestamp64Milli(log_time), hex(body), toUnixTimestamp(chunk_time)";
+const CONTROL: &str =
+    "offset, event_type, config_version, toUnixTimestamp64Milli(log_time), hex(body), toUnixTimestamp(chunk_time)";
 /// Columns of a dead letter.
-const LETTER: &str =
-    "offset, reason, hex(detail), hex(key), hex(payload), toUnixTimestamp64Milli(log_time), toUnixTimestamp(chunk_time)";
+const LETTER: &str = "offset, reason, hex(detail), hex(key), hex(payload), toUnixTimestamp64Milli(log_time), toUnixTimestamp(chunk_time)";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -291,7 +290,9 @@ fn rows_equal(server: &dyn Ask, database: &str, told: &[Told]) {
                 expected.iter().filter(|(offset, _)| *offset < complete).map(|(_, row)| row).collect();
             let found = server.query(
                 database,
-                &format!("SELECT {columns} FROM {table} AND partition = {partition} AND offset < {complete} ORDER BY offset"),
+                &format!(
+                    "SELECT {columns} FROM {table} AND partition = {partition} AND offset < {complete} ORDER BY offset"
+                ),
             );
             let other = found.iter().zip(&expected).find(|(found, expected)| found != *expected);
             assert!(other.is_none(), "a row of {what} of partition {partition} is not the fold's: {other:?}");
