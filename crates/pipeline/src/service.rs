@@ -202,27 +202,20 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 }
 
 fn run_drain(spill: &Spill, parts: &Parts, stop: &AtomicBool) {
-    let mut why = String::new();
     while !stop.load(Ordering::SeqCst) {
         let delivery = spill.deliver_next(parts.sink.as_ref(), &parts.metrics, parts.clock.as_ref());
-        let (chunks, newest) = measure_spill(spill, parts);
-        if delivery == Delivery::Failed && newest != why {
-            tracing::warn!(why = newest, chunks, "what waits for ClickHouse was not delivered; trying again");
-            why = newest;
-        }
+        measure(spill, &parts.metrics);
         if delivery == Delivery::Idle {
             nap(TURN, stop);
         }
     }
 }
 
-/// Tells what waits for ClickHouse; gives the number of chunks, and why the last delivery failed.
-fn measure_spill(spill: &Spill, parts: &Parts) -> (usize, String) {
-    let (chunks, bytes, why) = spill.waiting();
-    parts.metrics.spilled_chunks.set(chunks as i64);
-    parts.metrics.spilled_bytes.set(bytes as i64);
-    parts.metrics.erasures.set(spill.erasures() as i64);
-    (chunks, why)
+fn measure(spill: &Spill, metrics: &Metrics) {
+    let (chunks, bytes, _) = spill.waiting();
+    metrics.spilled_chunks.set(chunks as i64);
+    metrics.spilled_bytes.set(bytes as i64);
+    metrics.erasures.set(spill.erasures() as i64);
 }
 
 fn nap(time: Duration, stop: &AtomicBool) {
@@ -414,9 +407,9 @@ impl Worker {
                 self.report(owner, &mut watch)?;
             }
             if measures {
-                // Here too, because those who deliver may wait for an answer that does not come.
-                measure_spill(&self.spill, &self.parts);
                 owner.measure()?;
+                // Here too, because those who deliver may all be waiting for an answer.
+                measure(&self.spill, &self.parts.metrics);
                 measured = now;
             }
         }
