@@ -46,8 +46,9 @@ impl Demo {
         self.directory.path().join("messages")
     }
 
-    /// Kills it so many times at random moments, then lets it end. It ends well only if everything agrees with what was published.
-    fn survive(&self, cycles: u32, seed: u64, longest_ms: u64) {
+    /// Kills it so many times at random moments, then lets it end. It ends well only if everything agrees with what was published. Returns
+    /// what there was to see.
+    fn survive(&self, cycles: u32, seed: u64, longest_ms: u64) -> String {
         let mut random = seed;
         for cycle in 0..cycles {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -71,11 +72,9 @@ impl Demo {
         );
         let starts = |from: &str| messages.lines().filter(|line| line.contains(from)).count();
         let (restored, all) = (starts("from=\"snapshot\""), starts(": starting partition="));
-        println!(
-            "{cycles} kills: {restored} of {all} starts of a partition from a snapshot, {} torn",
-            torn(&self.data())
-        );
         assert!(restored > cycles as usize, "of {all} starts only {restored} were from a snapshot");
+        let torn = torn(&self.data());
+        format!("{cycles} kills: {restored} of {all} starts of a partition from a snapshot; {torn} files half written")
     }
 
     fn data(&self) -> PathBuf {
@@ -99,7 +98,7 @@ fn torn(directory: &Path) -> usize {
 fn a_hundred_kills_on_the_local_log_change_nothing() {
     let server = Server::shared();
     let demo = Demo::new(90, &["--clickhouse", &server.url]);
-    demo.survive(100, 20_081, 1_500);
+    println!("{}", demo.survive(100, 20_081, 1_500));
     verify(&format!("local:{}", demo.data().join("log").display()), &demo.data(), server, None);
 }
 
@@ -109,7 +108,7 @@ fn twenty_kills_on_kafka_change_nothing() {
     let kafka = Kafka::start();
     let log = format!("kafka://{}", kafka.address);
     let demo = Demo::new(50, &["--clickhouse", &server.url, "--log", &log]);
-    demo.survive(20, 4_711, 3_000);
+    println!("{}", demo.survive(20, 4_711, 3_000));
     verify(&log, &demo.data(), server, None);
 }
 
@@ -117,7 +116,7 @@ fn twenty_kills_on_kafka_change_nothing() {
 #[test]
 fn kills_with_the_embedded_engine_change_nothing() {
     let demo = Demo::new(40, &[]);
-    demo.survive(8, 77, 6_000);
+    println!("{}", demo.survive(8, 77, 6_000));
     let log = format!("local:{}", demo.data().join("log").display());
     verify(&log, &demo.data(), &Files(demo.data()), Some("assay"));
 }
