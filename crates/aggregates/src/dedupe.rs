@@ -403,13 +403,21 @@ mod tests {
             late_s in 60i64..20_000,
             ahead_s in 0i64..600,
             start_s in 0i64..100_000,
-            gaps_ms in prop::collection::vec(prop_oneof![1i64..2_000, 1_000i64..90_000, 60_000i64..4_000_000], 2..60),
+            // Milliseconds until the next id; or until so long before one of the ids so far could only come late.
+            steps in prop::collection::vec(
+                (prop_oneof![1i64..2_000, 1_000i64..90_000, 60_000i64..4_000_000], any::<prop::sample::Index>(), prop::bool::weighted(0.3)),
+                2..60,
+            ),
         ) {
             let horizon = Span((late_s + ahead_s) * Span::SECOND.0);
             let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), 7, horizon);
             let (mut now, mut inserted) = (Timestamp(start_s * Span::SECOND.0), Vec::new());
-            for (id, gap_ms) in gaps_ms.iter().enumerate() {
-                now = now + Span(gap_ms * 1_000);
+            for (id, (ms, pick, at_end)) in steps.iter().enumerate() {
+                let end = |(time, _): &(Timestamp, Entry)| *time + Span(late_s * Span::SECOND.0 - ms % 60_000 * 1_000);
+                now = match *at_end && id > 0 {
+                    true => now.max(end(&inserted[pick.index(id)])),
+                    false => now + Span(ms * 1_000),
+                };
                 dedupe.advance(now).unwrap();
                 dedupe.insert(entry(id as u32));
                 inserted.push((now + Span(ahead_s * Span::SECOND.0), entry(id as u32)));

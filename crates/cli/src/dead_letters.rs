@@ -190,7 +190,7 @@ fn explain(letter: &Letter) {
 fn advice(reason: &str) -> &'static str {
     match reason {
         "malformed" => "correct the service that sends it; the message says which field is wrong",
-        "unknown_schema" => "register the schema, then re-send",
+        "unknown_schema" => "publish the schema with the definitions (kind: schema), then re-send",
         "unknown_experiment" | "unknown_variant" => {
             "publish the experiment or correct its name in the service; re-sending helps only if it was published since"
         }

@@ -181,11 +181,16 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
 
     // A second service on the same port, and one on the same data.
     let other = Place::new();
-    let output = other.command(&["--listen", &place.health]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    let data = other.path("data").display().to_string();
+    let output = command.args(["serve", "--data", &data, "--listen", &place.health]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("choose another with --listen"), "{}", said(&output));
-    let output = place.command(&["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    let data = place.path("data").display().to_string();
+    command.args(["serve", "--data", &data, "--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("another process"), "{}", said(&output));
     assert_eq!(running.stop(), 0, "a polite stop is no failure");
 }
@@ -198,8 +203,9 @@ fn what_is_missing_or_wrong_is_told_in_words() {
     assert!(said(&output).contains("make deps"), "{}", said(&output));
     let file = place.path("a-file");
     std::fs::write(&file, "not a directory").unwrap();
-    let output = place.command(&["--data", file.join("below").to_str().unwrap()]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    let output = command.args(["serve", "--data", file.join("below").to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("--data"), "{}", said(&output));
     std::fs::write(place.path("definitions/wrong.yaml"), "kind: metric\nid: x\ntype: count\nevnet: y\n").unwrap();
     let output = place.command(&[]).output().unwrap();

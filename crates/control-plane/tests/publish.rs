@@ -43,8 +43,11 @@ fn definitions(text: &str) -> Definitions {
     parse(&[Source { name: "test", text }]).unwrap()
 }
 
+/// Headers and body.
+type Stored = (Vec<(String, Vec<u8>)>, Vec<u8>);
+
 /// Everything in a partition that is a part or a close: headers and body, in order.
-fn records(log: &dyn Log, partition: u32) -> Vec<(Vec<(String, Vec<u8>)>, Vec<u8>)> {
+fn records(log: &dyn Log, partition: u32) -> Vec<Stored> {
     let next = log.bounds(EVENTS, Partition(partition)).unwrap().next;
     let mut reader = log.open(EVENTS, Partition(partition), Offset(0)).unwrap();
     let (mut batch, mut found) = (Batch::default(), Vec::new());
@@ -64,7 +67,8 @@ fn records(log: &dyn Log, partition: u32) -> Vec<(Vec<(String, Vec<u8>)>, Vec<u8
 
 /// The versions that are complete in a partition, by the rule that the first one of a number counts.
 fn versions(log: &dyn Log, partition: u32) -> BTreeMap<u64, Vec<String>> {
-    let (mut parts, mut complete): (BTreeMap<(u64, u32), String>, BTreeMap<u64, Vec<String>>) = Default::default();
+    let mut parts: BTreeMap<(u64, u32), String> = BTreeMap::new();
+    let mut complete: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (headers, body) in records(log, partition) {
         let headers: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();

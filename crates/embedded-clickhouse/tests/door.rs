@@ -42,7 +42,7 @@ struct Sale {
 }
 
 fn sale(id: u64) -> Sale {
-    Sale { id, shop: format!("shop '{}' \\ 'n", id % 3), cents: (id % 2 == 0).then_some(id as i64 * 100) }
+    Sale { id, shop: format!("shop '{}' \\ 'n", id % 3), cents: id.is_multiple_of(2).then_some(id as i64 * 100) }
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Flusher {
             Item::Rows(rows) => {
                 let Some(chunk) = rows.chunk else { return Ok(()) };
                 self.append_letters(chunk.first, &rows.letters)?;
-                self.deliver(self.inserts(&chunk, rows), chunk.first)?;
+                self.deliver(self.inserts(&chunk, rows), &chunk)?;
                 self.appended = None;
                 Ok(())
             }
@@ -230,7 +230,7 @@ impl Flusher {
     }
 
     /// Into ClickHouse; behind what waits for it, or after a failure that is more than a hiccup, into the store.
-    fn deliver(&self, inserts: Vec<Insert>, first: u64) -> Result<(), FlushError> {
+    fn deliver(&self, inserts: Vec<Insert>, chunk: &Chunk) -> Result<(), FlushError> {
         let FlusherParts { sink, spill, metrics, clock, .. } = &self.parts;
         let partition = self.origin.partition;
         if spill.is_empty(partition) {
@@ -241,10 +241,13 @@ impl Flusher {
                 metrics.insert_retries.inc();
                 attempt = deliver(sink.as_ref(), &inserts, metrics, clock.as_ref());
             }
-            let Err(problem) = attempt else { return Ok(()) };
+            let Err(problem) = attempt else {
+                metrics.delivered(chunk.window.millis(), clock.wall_ms());
+                return Ok(());
+            };
             tracing::warn!(partition, %problem, "ClickHouse did not take rows: they wait in the store");
             spill.note(&problem.to_string());
         }
-        spill.push(partition, first, inserts)
+        spill.push(partition, chunk.first, inserts)
     }
 }

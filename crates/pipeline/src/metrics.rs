@@ -10,6 +10,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Metrics {
     lag_offsets: IntGaugeVec,
+    lag_seconds: prometheus::GaugeVec,
     watermark_lag: prometheus::GaugeVec,
     events: IntCounterVec,
     lookups: IntCounterVec,
@@ -21,7 +22,11 @@ pub struct Metrics {
     pub insert_retries: IntCounter,
     state_bytes: IntGaugeVec,
     state_units: IntGaugeVec,
+    /// Chunks on their way to ClickHouse or the store.
+    pub chunks_in_flight: IntGaugeVec,
+    row_latency: Histogram,
     snapshot_timestamp: IntGaugeVec,
+    snapshot_age: IntGaugeVec,
     snapshot_seconds: Histogram,
     snapshot_bytes: IntGaugeVec,
     /// How long restoring took, per partition.
@@ -72,6 +77,11 @@ impl Metrics {
                 "Records in the log that are not applied yet.",
                 &["topic", "partition"],
             )?,
+            lag_seconds: floats(
+                "assay_consumer_lag_seconds",
+                "Age of the last record that was applied, while more wait; 0 when all are applied.",
+                &["topic", "partition"],
+            )?,
             watermark_lag: floats(
                 "assay_watermark_lag_seconds",
                 "How far the partition's log time is behind the wall clock.",
@@ -99,6 +109,17 @@ impl Metrics {
             )?,
             state_bytes: gauges("assay_state_bytes", "Memory of the fold's state, about.", &["partition", "kind"])?,
             state_units: gauges("assay_state_units", "Units known.", &["partition"])?,
+            chunks_in_flight: gauges(
+                "assay_chunk_inflight",
+                "Chunks of rows that are neither in ClickHouse nor in the store yet.",
+                &["partition"],
+            )?,
+            row_latency: histogram(
+                "assay_e2e_latency_seconds",
+                "From the start of a chunk's window to ClickHouse's answer: the longest that a row of it took.",
+                &SECONDS,
+            )?,
+            snapshot_age: gauges("assay_snapshot_age_seconds", "Age of the newest snapshot.", &["partition"])?,
             snapshot_timestamp: gauges(
                 "assay_snapshot_timestamp_seconds",
                 "When the newest snapshot was taken, seconds since the epoch; its age is now minus this.",
@@ -142,10 +163,21 @@ impl Metrics {
         self.ticks.inc();
     }
 
-    pub(crate) fn lag(&self, topic: &str, partition: u32, offsets: u64, seconds: f64) {
+    /// `behind` is how far log time is behind the wall clock, `now_ms` that clock.
+    pub(crate) fn lag(&self, topic: &str, partition: u32, offsets: u64, behind: f64, now_ms: i64) {
         let partition = partition.to_string();
         self.lag_offsets.with_label_values(&[topic, &partition]).set(offsets as i64);
-        self.watermark_lag.with_label_values(&[&partition]).set(seconds);
+        self.lag_seconds.with_label_values(&[topic, &partition]).set(if offsets == 0 { 0.0 } else { behind });
+        self.watermark_lag.with_label_values(&[&partition]).set(behind);
+        let taken = self.snapshot_timestamp.with_label_values(&[&partition]).get();
+        if taken > 0 {
+            self.snapshot_age.with_label_values(&[&partition]).set(now_ms / 1_000 - taken);
+        }
+    }
+
+    /// A chunk's rows are in ClickHouse.
+    pub(crate) fn delivered(&self, window_ms: i64, now_ms: i64) {
+        self.row_latency.observe((now_ms - window_ms).max(0) as f64 / 1e3);
     }
 
     pub(crate) fn size(&self, partition: u32, size: Size) {
@@ -166,7 +198,7 @@ impl Metrics {
         for reason in Reason::ALL {
             let count = after.rejected(reason) - before.rejected(reason);
             if count > 0 {
-                add(if matches!(reason, Reason::Late | Reason::Future) { reason.name() } else { "rejected" }, count);
+                add(result(reason), count);
                 self.dead_letters.with_label_values(&[reason.name()]).inc_by(count);
             }
         }
@@ -175,5 +207,14 @@ impl Metrics {
         found("bloom_miss", new.proven_new - old.proven_new);
         found("exact_hit", new.known - old.known);
         found("bloom_false_positive", new.false_positive - old.false_positive);
+    }
+}
+
+/// Under which result a rejection is counted; `assay_dlq_total` has every reason by its name.
+fn result(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Late | Reason::Future | Reason::UnknownExperiment => reason.name(),
+        Reason::Malformed | Reason::UnknownSchema => "invalid",
+        _ => "rejected",
     }
 }

@@ -90,6 +90,8 @@ pub enum Step {
 const RECORD_BYTES_MAX: usize = 900_000;
 /// A record further ahead of the wall clock than this pauses the partition before it is applied.
 const AHEAD_MAX_MS: i64 = 60_000;
+/// A record this young is no part of the past that is read again after a start; two usual chunks.
+const PRESENT_MS: i64 = 10_000;
 /// A tick waits until the look's end has passed by this much, so that records under way are in.
 const TICK_AFTER_MS: i64 = 50;
 
@@ -110,6 +112,8 @@ pub struct Owner {
     applied: usize,
     gathered: Gathered,
     snapshot_due: Duration,
+    /// Whether no snapshot was taken since the start.
+    unsaved: bool,
     /// Time of the last record read, and when it was read.
     last: Option<(i64, Duration)>,
     /// Offset of a tick that has not been read yet.
@@ -170,6 +174,7 @@ impl Owner {
             applied: 0,
             gathered,
             snapshot_due,
+            unsaved: true,
             last: None,
             tick: None,
             outbox: VecDeque::new(),
@@ -256,7 +261,9 @@ impl Owner {
             self.state = Some(state);
         }
         let state = self.state.as_mut().expect("just started");
-        if state.ends_chunk(input.timestamp) && self.clock.monotonic() >= self.snapshot_due {
+        // The first one is due as soon as the past has been read: a process that never lives for a whole interval must get on too.
+        let present = self.unsaved && self.clock.wall_ms() - input.timestamp.millis() <= PRESENT_MS;
+        if state.ends_chunk(input.timestamp) && (present || self.clock.monotonic() >= self.snapshot_due) {
             state.advance(input, &mut self.gathered)?;
             self.snapshot()?;
         }
@@ -275,6 +282,7 @@ impl Owner {
         self.publish_looks()?;
         self.outbox.extend(self.gathered.items.drain(..));
         self.outbox.push_back(Item::Snapshot { next_offset, bytes, taken_ms });
+        self.unsaved = false;
         let now = self.clock.monotonic();
         // A large state takes longer; it should take at most a twentieth of the time.
         self.snapshot_due = now + self.settings.snapshot_every.max(20 * now.saturating_sub(started));
@@ -334,8 +342,9 @@ impl Owner {
     pub fn measure(&mut self) -> Result<(), OwnerError> {
         let lag = self.lag()?;
         if let Some(state) = &self.state {
-            let behind = (self.clock.wall_ms() - state.log_time().millis()) as f64 / 1e3;
-            self.metrics.lag(&self.topics.events, self.partition.0, lag, behind);
+            let now_ms = self.clock.wall_ms();
+            let behind = (now_ms - state.log_time().millis()) as f64 / 1e3;
+            self.metrics.lag(&self.topics.events, self.partition.0, lag, behind, now_ms);
             self.metrics.size(self.partition.0, state.size());
         }
         Ok(())

@@ -202,21 +202,20 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 }
 
 fn run_drain(spill: &Spill, parts: &Parts, stop: &AtomicBool) {
-    let mut why = String::new();
     while !stop.load(Ordering::SeqCst) {
         let delivery = spill.deliver_next(parts.sink.as_ref(), &parts.metrics, parts.clock.as_ref());
-        let (chunks, bytes, newest) = spill.waiting();
-        parts.metrics.spilled_chunks.set(chunks as i64);
-        parts.metrics.spilled_bytes.set(bytes as i64);
-        parts.metrics.erasures.set(spill.erasures() as i64);
-        if delivery == Delivery::Failed && newest != why {
-            tracing::warn!(why = newest, chunks, "what waits for ClickHouse was not delivered; trying again");
-            why = newest;
-        }
+        measure(spill, &parts.metrics);
         if delivery == Delivery::Idle {
             nap(TURN, stop);
         }
     }
+}
+
+fn measure(spill: &Spill, metrics: &Metrics) {
+    let (chunks, bytes, _) = spill.waiting();
+    metrics.spilled_chunks.set(chunks as i64);
+    metrics.spilled_bytes.set(bytes as i64);
+    metrics.erasures.set(spill.erasures() as i64);
 }
 
 fn nap(time: Duration, stop: &AtomicBool) {
@@ -345,6 +344,7 @@ impl Worker {
             state,
             Box::new(FileRuns::open(&runs)?),
         )?;
+        parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).set(0);
         parts.metrics.restores.with_label_values(&[&self.label, from]).inc();
         let flusher = Flusher::new(
             &parts.log_id,
@@ -408,6 +408,8 @@ impl Worker {
             }
             if measures {
                 owner.measure()?;
+                // Here too, because those who deliver may all be waiting for an answer.
+                measure(&self.spill, &self.parts.metrics);
                 measured = now;
             }
         }
@@ -426,6 +428,9 @@ impl Worker {
                 None => self.wait_for(flow),
             }
         };
+        if matches!(item, Item::Rows(_)) {
+            self.parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).inc();
+        }
         let mut sent = (item, share);
         while !self.stopping() {
             match sender.send_timeout(sent, TURN) {
@@ -523,6 +528,9 @@ impl Worker {
                 }
             }
             beat();
+            if matches!(item, Item::Rows(_)) {
+                self.parts.metrics.chunks_in_flight.with_label_values(&[&self.label]).dec();
+            }
             drop((item, share));
             if failures > 0 {
                 tracing::info!(partition = self.partition, "flushing goes on");

@@ -305,6 +305,14 @@ impl Spill {
         let queue = queues.get_mut(&partition).expect("it has a queue");
         queue.busy = false;
         if let Err(failure) = outcome {
+            // That nobody answers was told when the first chunk was spilled.
+            if !failure.away && queue.pace.wait.is_zero() {
+                tracing::error!(
+                    partition,
+                    why = failure.why,
+                    "a chunk is not delivered, and its partition's rows wait behind it"
+                );
+            }
             queue.pace.failed(now, failure.away);
             *why = failure.why;
             return Delivery::Failed;
@@ -328,6 +336,9 @@ impl Spill {
         let at = erasures.iter().position(|request| request.key == key).expect("nobody removes one under way");
         match outcome {
             Err(failure) => {
+                if !failure.away && erasures[at].pace.wait.is_zero() {
+                    tracing::error!(why = failure.why, "a unit is not erased yet; trying again");
+                }
                 erasures[at].pace.failed(now, failure.away);
                 *why = failure.why;
                 Delivery::Failed

@@ -63,7 +63,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,7 +73,7 @@ impl Random {
 
     /// A number below a bound, which is above 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.bits() % bound
     }
 
     /// Whether something of so many in a thousand happens.
@@ -147,7 +147,7 @@ impl World {
         happened_ms: i64,
         more: serde_json::Value,
     ) {
-        let (high, low) = (random.next(), random.next());
+        let (high, low) = (random.bits(), random.bits());
         let mut event = json!({
             "event_id": format!("{:08x}-{:04x}-4000-8000-{:012x}", high >> 32, high & 0xffff, low & 0xffff_ffff_ffff),
             "event_time": format_time(Timestamp::from_millis(happened_ms)), "unit_id": unit,

@@ -289,7 +289,7 @@ impl Durable {
         let clock = Arc::new(SimClock(AtomicI64::new(START_MS)));
         let told = clock.clone();
         let log = MemoryLog::new(Arc::new(move || told.now()));
-        let stamping = if seed % 2 == 0 { Stamping::Given } else { Stamping::Append };
+        let stamping = if seed.is_multiple_of(2) { Stamping::Given } else { Stamping::Append };
         let spec = |name: &str, partitions| TopicSpec {
             name: name.to_owned(),
             partitions,
@@ -313,7 +313,7 @@ impl Durable {
         let death = Death { left: None, dead: false, random: Random(!seed), seen: BTreeMap::new() };
         let faults = Arc::new(Faults(Mutex::new(death)));
         // Every third world fills it in its outages.
-        let spill_bytes_max = if seed % 3 == 0 { 10_000 } else { 1 << 30 };
+        let spill_bytes_max = if seed.is_multiple_of(3) { 10_000 } else { 1 << 30 };
         let (store, sink) = (Arc::default(), Arc::default());
         Durable { clock, machine, faults, stamping, spill_bytes_max, log, store, sink, genesis, runs }
     }

@@ -236,10 +236,13 @@ fn corrections(own: &[(usize, &Accepted<'_>)], limits: Limits, truth: &mut Truth
     }
 }
 
+/// An exposure: what it is ranked by (time, event time, variant, id), country, age, and its number among what was accepted.
+type Shown = ((i64, i64, usize, u128), usize, i64, usize);
+
 /// One unit in one phase. Experiment 0 excludes crossed units, 1 keeps them where they were first, 2 where the hash puts them.
 fn one_unit(own: &[(usize, &Accepted<'_>)], phase: Phase, live: &Live, limits: Limits, truth: &mut Truth) {
     let slack = limits.slack_s * US;
-    let exposures: Vec<((i64, i64, usize, u128), usize, i64, usize)> = own
+    let exposures: Vec<Shown> = own
         .iter()
         .filter(|(_, it)| it.phase == Some(phase) && it.counts)
         .filter_map(|(at, it)| match it.record.what {

@@ -100,39 +100,37 @@ fn counters(driver: &Driver) -> &Counters {
 /// Invariant 6, where a generation began just before a period of the memory ended and the event was ahead of log time.
 #[test]
 fn a_repeat_counts_once_wherever_its_minute_lies() {
-    // A third of L + F is no whole number of minutes; B ends a period of that length.
+    // A third of L + F is no whole number of minutes, so two of three periods of that length end in the middle of one.
     let (late, future) = (DAY, 5 * MINUTE);
     let third = (late + future) / 3;
-    let b = (START.0 / third + 1) * third;
-    for shift in (0..60).map(|second| second * 1_000_000) {
+    for shift in (0..180).map(|shift| third * (shift % 3) + shift / 3 * 1_000_000) {
         let mut driver = shop();
-        let accepted = Timestamp(b + shift);
-        let time = accepted + Span(future - 20_000_000);
+        let accepted = Timestamp((START.0 / third + 1) * third + shift);
+        let time = accepted + Span(future - 1_000_000);
         driver.event(accepted, &exposure(1, accepted, json!({})));
         assert_eq!(driver.event(accepted, &buy(2, time, 3)), None);
         for back in [1_000_000, 21_000_000, 41_000_000, MINUTE] {
             let again = driver.event(accepted + Span(late + future - back), &buy(2, time, 3));
             assert!(again.is_none_or(|letter| letter.reason == Reason::Late));
         }
-        assert_eq!(counters(&driver).accepted[1], 1, "accepted {shift} µs after a period's end");
+        assert_eq!(counters(&driver).accepted[1], 1, "accepted {shift} µs after the first period's end");
     }
 }
 
 #[test]
 fn a_metric_with_a_covariate_may_be_added_while_units_are_in() {
     let mut driver = shop();
-    driver.event(at(0), &exposure(1, at(0), json!({"attributes": {"age": 30}})));
+    driver.event(at(MINUTE), &exposure(1, at(MINUTE), json!({"attributes": {"age": 30}})));
     let more = "
 { kind: metric, id: aged, type: sum, event: buy, covariate: { attribute: age } }
 ---
 ";
     let wider =
         format!("{more}{}", SHOP.replace("role: primary }]", "role: primary }, { metric: aged, role: secondary }]"));
-    driver.publish(at(MINUTE), 2, &wider);
+    driver.publish(at(2 * MINUTE), 2, &wider);
     // The first exposure moves to an earlier time, in an enrolment that has no room for the metric.
-    assert_eq!(driver.event(at(2 * MINUTE), &exposure(2, at(0) - Span(0), json!({"attributes": {"age": 31}}))), None);
-    assert_eq!(driver.event(at(2 * MINUTE), &exposure(3, at(0), json!({"attributes": {"age": 32}}))), None);
-    driver.tick(at(3 * MINUTE));
+    assert_eq!(driver.event(at(3 * MINUTE), &exposure(2, at(0), json!({"attributes": {"age": 31}}))), None);
+    driver.tick(at(4 * MINUTE));
     assert_eq!(tallies(&driver, "s1").entered, [1, 0]);
 }
 

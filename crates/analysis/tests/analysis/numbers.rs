@@ -217,10 +217,10 @@ fn partitions_may_have_their_metrics_in_different_orders() {
     world.play("4 expose e/control a\n4 expose e/treatment d\n5 do buy a 2\n5 do buy d 7\n6 tick");
     check(
         &table(&world.json(), &[]),
-        "e bought control: 1 units, sum 1.0, mean 1.0
-         e bought treatment: 1 units, sum 1.0, mean 1.0
-         e added control: 1 units, sum 2.0, mean 2.0
-         e added treatment: 1 units, sum 7.0, mean 7.0",
+        "e added control: 1 units, sum 2.0, mean 2.0
+         e added treatment: 1 units, sum 7.0, mean 7.0
+         e bought control: 1 units, sum 1.0, mean 1.0
+         e bought treatment: 1 units, sum 1.0, mean 1.0",
     );
     let rows = String::from_utf8(assay_analysis::aggregate_rows(&mut world.analyse())).unwrap();
     let sums: Vec<String> = rows

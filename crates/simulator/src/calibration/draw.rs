@@ -20,13 +20,13 @@ impl Draw {
         let name = id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-        let scenario = Random(seed ^ name).next();
-        Draw { random: Random(Random(scenario.wrapping_add(run)).next()), spare: None }
+        let scenario = Random(seed ^ name).bits();
+        Draw { random: Random(Random(scenario.wrapping_add(run)).bits()), spare: None }
     }
 
     /// Between 0 and 1, neither of them.
     pub(crate) fn uniform(&mut self) -> f64 {
-        ((self.random.next() >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
+        ((self.random.bits() >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
     }
 
     /// Standard normal, by Marsaglia's polar method.
@@ -57,9 +57,9 @@ impl Draw {
 
     /// How many of `n` fair coins show heads: a word holds 64 of them.
     pub(crate) fn heads(&mut self, n: u32) -> u32 {
-        let mut heads = (0..n / 64).map(|_| self.random.next().count_ones()).sum();
+        let mut heads = (0..n / 64).map(|_| self.random.bits().count_ones()).sum();
         if !n.is_multiple_of(64) {
-            heads += (self.random.next() >> (64 - n % 64)).count_ones();
+            heads += (self.random.bits() >> (64 - n % 64)).count_ones();
         }
         heads
     }
@@ -113,7 +113,7 @@ impl Binomial {
 
     /// A number of successes.
     pub(crate) fn draw(&self, draw: &mut Draw) -> u32 {
-        let value = draw.random.next();
+        let value = draw.random.bits();
         let mut at = usize::from(self.guide[(value >> (64 - GUIDES.trailing_zeros())) as usize]);
         while self.cumulative[at] < value {
             at += 1;
