@@ -315,6 +315,11 @@ fn events_become_units() {
     assert_eq!(by_event["segments"], by_unit["segments"]);
     assert_eq!((&by_event["crossed_units"], &by_event["unassigned_units"]), (&json!(1), &json!(1)));
     assert_eq!(by_event["units"], json!({"a": 200, "b": 200}));
+    let segmented = by_unit["segments"][0]["metrics"].as_array().unwrap();
+    let together = |metric: &str| {
+        segmented.iter().find(|it| it["metric"] == metric).unwrap()["together"].as_array().unwrap().len()
+    };
+    assert_eq!((together("paid"), together("basket")), (1, 0), "a ratio of sums is no average of ratios");
     let basket = variant(&by_unit, "basket", None, "b");
     near(&basket["mean"], basket["sum"].as_f64().unwrap() / basket["denominator"].as_f64().unwrap(), 1e-14);
 }

@@ -165,10 +165,13 @@ fn together(
     variant: usize,
     plan: &Plan,
 ) -> Option<Together> {
+    // Ratios of sums are not averages of the segments' ratios: segments are compared (the interaction), but not averaged.
+    if matches!(measure.kind, Kind::Ratio { .. }) {
+        return None;
+    }
     let arm = |sums: &Sums| measure.arm(sums).unwrap_or(Arm::EMPTY);
     let strata: Vec<Stratum> =
         sums.iter().map(|sums| Stratum { control: arm(&sums[control]), treatment: arm(&sums[variant]) }).collect();
-    // A ratio's linearised values have another centre in each segment, so that segments are compared but not averaged.
     let post = post_stratify(&strata, None)?;
     let plain = unstratified(&strata).map(|whole| whole.variance()).filter(|&variance| variance > 0.0);
     let effects: Vec<(f64, f64)> =
