@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const START_MS: i64 = 1_777_600_000_000;
+/// Records of the dead-letter topic with a longer body are refused.
+const LETTER_MAX: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What can be switched on in this world.
@@ -121,6 +123,9 @@ impl Log for TestLog {
         if self.switches.is(|all| &all.log_full) {
             let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(LogError::Io { what: format!("appending to {topic}"), source });
+        }
+        if topic == Topics::default().dead_letters && records.iter().any(|record| record.payload.len() > LETTER_MAX) {
+            return Err(LogError::Refused("it is larger than this topic takes".to_owned()));
         }
         self.log.append(topic, partition, records)
     }
@@ -310,6 +315,33 @@ fn a_full_spill_pauses_and_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_dead_letter_that_its_topic_refuses_goes_without_its_body() {
+    let world = World::new();
+    let running = world.run();
+    running.becomes_live();
+    for size in [LETTER_MAX + 1, LETTER_MAX] {
+        let payload = vec![b'x'; size];
+        world.append(NewRecord { key: Some(b"u"), headers: &[], payload: &payload, timestamp_ms: None });
+    }
+    let read = || {
+        let mut reader = world.log.open(&Topics::default().dead_letters, Partition(0), Offset(0)).unwrap();
+        let mut batch = Batch::default();
+        reader.poll(&mut batch, 1 << 20, Duration::ZERO).unwrap();
+        let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+        let told =
+            |record: assay_broker::Record<'_>| (record.payload.len(), text(record.header("assay-dead-truncated")));
+        batch.iter().map(told).collect::<Vec<_>>()
+    };
+    wait_until("both are there", PATIENCE, || {
+        world.go_on(6);
+        read().iter().any(|(size, _)| *size == LETTER_MAX)
+    });
+    assert!(read().contains(&(0, format!("body={}", LETTER_MAX + 1))), "{:?}", read());
+    running.becomes_live();
+    running.pipeline.stop();
+}
+
+#[test]
 fn a_log_that_is_away_is_a_pause_and_no_death() {
     let running = World::new().run();
     running.becomes_live();
@@ -348,8 +380,13 @@ fn a_partition_that_fell_behind_is_not_live() {
     let world = World::new();
     let running = world.run();
     running.becomes_live();
+    // Nothing is read while the records come.
+    running.set(|all| &all.silent, true);
     running.set(|all| &all.slow, true);
+    std::thread::sleep(Duration::from_millis(200));
     (0..400).for_each(|_| world.go_on(0));
+    running.set(|all| &all.silent, false);
+    std::thread::sleep(Duration::from_millis(200));
     world.clock.0.fetch_add(70_000, Ordering::SeqCst);
     wait_until("it says that it catches up", PATIENCE, || running.status().doing == Doing::CatchingUp);
     assert!(running.status().lag > 0 && running.silence_ms() < 1_000, "it goes on: {:?}", running.status());
