@@ -37,6 +37,14 @@ const PER_SECOND: u64 = 100_000;
 /// Events that are encoded before the clock runs.
 const BATCH: u64 = 100_000;
 
+/// Records whose units are read together, as in the pipeline.
+const TOUCHED: usize = 32;
+
+struct Event {
+    key: String,
+    payload: Vec<u8>,
+}
+
 struct Core {
     state: Partition,
     told: Counted,
@@ -71,8 +79,12 @@ impl Core {
         let before = resident_bytes();
         let mut unit = 0;
         while unit < units {
-            let batch: Vec<Vec<u8>> =
-                (unit..units.min(unit + BATCH)).map(|unit| exposure(core.events + unit, unit, core.now())).collect();
+            let batch: Vec<Event> = (unit..units.min(unit + BATCH))
+                .map(|unit| Event {
+                    key: format!("user-{unit}"),
+                    payload: exposure(core.events + unit, unit, core.now()),
+                })
+                .collect();
             unit += batch.len() as u64;
             core.apply(&batch);
         }
@@ -91,12 +103,16 @@ impl Core {
         Timestamp((START_S + (self.events / PER_SECOND) as i64) * 1_000_000)
     }
 
-    fn apply(&mut self, batch: &[Vec<u8>]) {
+    /// As the owner of a partition does it.
+    fn apply(&mut self, batch: &[Event]) {
         let timestamp = self.now();
-        for payload in batch {
-            let input = Input { offset: self.offset, timestamp, key: None, headers: &[], payload };
-            self.state.apply(&input, &mut self.told).unwrap();
-            self.offset += 1;
+        for group in batch.chunks(TOUCHED) {
+            self.state.touch(group.iter().map(|event| event.key.as_bytes()));
+            for Event { key, payload } in group {
+                let input = Input { offset: self.offset, timestamp, key: Some(key.as_bytes()), headers: &[], payload };
+                self.state.apply(&input, &mut self.told).unwrap();
+                self.offset += 1;
+            }
         }
         self.events += batch.len() as u64;
     }
@@ -107,8 +123,12 @@ impl Core {
         while left > 0 {
             let size = left.min(BATCH);
             let at = self.now();
-            let batch: Vec<Vec<u8>> =
-                (0..size).map(|n| conversion(1 << 40 | (self.events + n), self.stream.unit(), at)).collect();
+            let batch: Vec<Event> = (0..size)
+                .map(|n| {
+                    let unit = self.stream.unit();
+                    Event { key: format!("user-{unit}"), payload: conversion(1 << 40 | (self.events + n), unit, at) }
+                })
+                .collect();
             let started = Instant::now();
             self.apply(&batch);
             taken += started.elapsed();

@@ -96,6 +96,8 @@ pub(crate) const BOT: u32 = 1 << 31;
 pub(crate) const ERASED: u32 = 1 << 30;
 const NONE: u32 = u32::MAX;
 const TABLES: usize = 1_024;
+/// Units that are read together.
+pub(crate) const TOUCHED_MAX: usize = 32;
 
 /// All units of a partition.
 pub(crate) struct Units {
@@ -123,6 +125,36 @@ impl Units {
 
     pub fn table(&mut self, hash: u128) -> &mut SubTable {
         &mut self.tables[(hash >> 118) as usize]
+    }
+
+    /// Reads what events of these units will need. The value means nothing.
+    ///
+    /// In steps over all of them, because one unit's reads depend on each other and wait for memory one after the other, while those of
+    /// different units can wait together.
+    pub fn touch(&self, hashes: &[u128]) -> u64 {
+        let table = |hash: u128| &self.tables[(hash >> 118) as usize];
+        let mut seen = 0;
+        let mut found = [None; TOUCHED_MAX];
+        for (place, &hash) in found.iter_mut().zip(hashes) {
+            *place = table(hash).find(hash);
+        }
+        let mut heads = [NONE; TOUCHED_MAX];
+        let mut opened: [Option<&Open>; TOUCHED_MAX] = [None; TOUCHED_MAX];
+        for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
+            let Some(UnitAt(unit)) = found[at] else { continue };
+            heads[at] = table(hash).units[unit as usize].head;
+            opened[at] = table(hash).open.get(&unit).map(Box::as_ref);
+        }
+        let mut cells = [0; TOUCHED_MAX];
+        for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
+            cells[at] = table(hash).enrolments.get(heads[at] as usize).map_or(u32::MAX, |enrolment| enrolment.cells);
+            seen += opened[at].map_or(0, |open| open.kept.len());
+        }
+        for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
+            seen += table(hash).cells.get(cells[at] as usize).map_or(0, |&cell| cell as usize & 1);
+            seen += opened[at].and_then(|open| open.kept.last()).map_or(0, |kept| kept.key as usize & 1);
+        }
+        seen as u64
     }
 
     /// Units and enrolments.
@@ -157,7 +189,7 @@ impl Units {
 impl SubTable {
     pub fn find(&self, hash: u128) -> Option<UnitAt> {
         let words = words(hash);
-        self.index.find(words[0], |&at| self.units[at as usize].hash == words).map(|&at| UnitAt(at))
+        self.index.find(words[1], |&at| self.units[at as usize].hash == words).map(|&at| UnitAt(at))
     }
 
     pub fn find_or_add(&mut self, hash: u128) -> UnitAt {
@@ -165,7 +197,8 @@ impl SubTable {
             let at = self.units.len() as u32;
             self.units.push(Unit { hash: words(hash), head: NONE, events: 0 });
             let units = &self.units;
-            self.index.insert_unique(words(hash)[0], at, |&other| units[other as usize].hash[0]);
+            // The other half of the hash: its highest bits tell slots apart, and those of this half are the same in a whole sub-table.
+            self.index.insert_unique(words(hash)[1], at, |&other| units[other as usize].hash[1]);
             UnitAt(at)
         })
     }

@@ -194,11 +194,19 @@ impl<'de> Visitor<'de> for RawVisitor {
                     continue;
                 }
                 "attributes" => {
-                    once(&mut fields.attributes, map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0), name)?;
+                    once(
+                        &mut fields.attributes,
+                        map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0),
+                        name,
+                    )?;
                     continue;
                 }
                 "metadata" => {
-                    once(&mut fields.metadata, map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0), name)?;
+                    once(
+                        &mut fields.metadata,
+                        map.next_value::<Option<Attributes<'de>>>().map_err(named)?.map(|it| it.0),
+                        name,
+                    )?;
                     continue;
                 }
                 _ => {
