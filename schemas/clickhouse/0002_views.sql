@@ -189,3 +189,19 @@ SELECT experiment_id, variant, countIf(counted) AS units, countIf(variants > 1) 
 FROM first_exposures
 GROUP BY experiment_id, variant
 ORDER BY experiment_id, variant;
+
+-- Events per UTC hour of their own time, for charts: exposures by experiment and variant, conversions by name. Whether a conversion counts
+-- for an experiment is not asked here. Copies of an event for other units are left out.
+CREATE OR REPLACE VIEW events_by_hour AS
+SELECT
+    toStartOfHour(created_at) AS hour,
+    event_type,
+    experiment_id,
+    variant,
+    event_name,
+    count() AS events,
+    sum(ifNull(event_value, toDecimal64(0, 6))) AS value
+FROM events
+WHERE copy = 0 AND event_type IN ('exposure', 'conversion')
+GROUP BY hour, event_type, experiment_id, variant, event_name
+ORDER BY hour, event_type, experiment_id, variant, event_name;
