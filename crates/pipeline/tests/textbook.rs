@@ -197,7 +197,8 @@ fn the_textbook_counts_what_never_happened() {
          fold      treatment 11 5 0.455 52.5"
     );
     assert_eq!(shop.world.query("SELECT variant, units, crossed FROM balance"), ["control\t11\t2", "treatment\t11\t0"]);
-    let hours = shop.world.query("SELECT event_type, sum(events), sum(value) FROM events_by_hour GROUP BY ALL ORDER BY 1");
+    let hours =
+        shop.world.query("SELECT event_type, sum(events), sum(value) FROM events_by_hour GROUP BY ALL ORDER BY 1");
     let all = "SELECT event_type, count(), sum(ifNull(event_value, toDecimal64(0, 6))) FROM events \
                WHERE event_type IN ('exposure', 'conversion') GROUP BY ALL ORDER BY 1";
     assert_eq!(hours, shop.world.query(all));
