@@ -24,7 +24,7 @@ figcaption{font-size:.9rem;overflow-wrap:anywhere}
 .crossed{stroke:var(--yes);stroke-width:1.5}.naive{stroke:var(--naive);stroke-width:1;stroke-dasharray:2 2}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line)}
-th{color:var(--soft);font-weight:600}th.text,td.text{text-align:left;overflow-wrap:anywhere}
+th{color:var(--soft);font-weight:600}th.text,td.text{text-align:left;overflow-wrap:break-word}
 details>summary{cursor:pointer;margin:.6rem 0}
 @media (max-width:720px){table,tbody,tr,td{display:block}thead{display:none}
 tr{border:1px solid var(--line);border-radius:8px;margin:0 0 12px;padding:6px 8px;background:var(--card)}
