@@ -67,6 +67,8 @@ struct Letter {
     key: Vec<u8>,
     headers: Vec<(String, Vec<u8>)>,
     payload: Vec<u8>,
+    /// The topic could not hold the whole body; where it was, the events topic may still have it.
+    cut: bool,
 }
 
 const OURS: &str = "assay-dead-";
@@ -144,6 +146,7 @@ impl Letter {
                 .map(|(name, value)| (name.to_owned(), value.to_vec()))
                 .collect(),
             payload: record.payload.to_vec(),
+            cut: record.header(&format!("{OURS}truncated")).is_some(),
         }
     }
 
@@ -183,7 +186,8 @@ fn explain(letter: &Letter) {
     for (name, value) in &letter.headers {
         println!("header   {name}: {}", String::from_utf8_lossy(value));
     }
-    println!("body     {} bytes: {}\n", letter.payload.len(), letter.shown(4_000));
+    let cut = if letter.cut { ", cut: the record was too large for this topic" } else { "" };
+    println!("body     {} bytes{cut}: {}\n", letter.payload.len(), letter.shown(4_000));
 }
 
 /// What somebody can do about it.
@@ -216,8 +220,8 @@ fn resend(log: &dyn Log, which: &Which, letters: &[Letter]) -> Result<()> {
     let mut by_partition: BTreeMap<u32, Vec<&Letter>> = BTreeMap::new();
     let mut kept = 0;
     for letter in letters.iter().take(which.limit) {
-        // Nobody but Assay may write control records, and what an erased unit sent is gone.
-        if matches!(letter.reason.as_str(), "control" | "erased") {
+        // Nobody but Assay may write control records, what an erased unit sent is gone, and a cut body is no event.
+        if letter.cut || matches!(letter.reason.as_str(), "control" | "erased") {
             kept += 1;
             continue;
         }
@@ -249,7 +253,7 @@ fn resend(log: &dyn Log, which: &Which, letters: &[Letter]) -> Result<()> {
     }
     println!(
         "re-sent {sent}{}",
-        if kept > 0 { format!(", kept {kept} that must not come back") } else { String::new() }
+        if kept > 0 { format!(", kept {kept} that must not or cannot come back") } else { String::new() }
     );
     if letters.len() > which.limit {
         println!("{} more match; --limit {} sends all", letters.len() - which.limit, letters.len());
