@@ -4,7 +4,9 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a benchmark talks to people")]
 
-use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition};
+use assay_aggregates::{
+    Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition, TOUCHED_MAX,
+};
 use assay_benches::{Stream, conversion, cpu_seconds, exposure, genesis_records, resident_bytes};
 use assay_experiment::Timestamp;
 use assay_experiment::control::Genesis;
@@ -36,9 +38,6 @@ const START_S: i64 = 1_777_593_600;
 const PER_SECOND: u64 = 100_000;
 /// Events that are encoded before the clock runs.
 const BATCH: u64 = 100_000;
-
-/// Records whose units are read together, as in the pipeline.
-const TOUCHED: usize = 32;
 
 struct Event {
     key: String,
@@ -106,7 +105,7 @@ impl Core {
     /// As the owner of a partition does it.
     fn apply(&mut self, batch: &[Event]) {
         let timestamp = self.now();
-        for group in batch.chunks(TOUCHED) {
+        for group in batch.chunks(TOUCHED_MAX) {
             self.state.touch(group.iter().map(|event| event.key.as_bytes()));
             for Event { key, payload } in group {
                 let input = Input { offset: self.offset, timestamp, key: Some(key.as_bytes()), headers: &[], payload };

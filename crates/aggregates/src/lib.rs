@@ -30,3 +30,4 @@ pub use pieces::{Assembler, pieces};
 pub use slot::{Tallies, horizon};
 pub use snapshot::{RestoreError, SnapshotInfo};
 pub use totals::{Block, SEGMENTS_MAX, SegmentValues};
+pub use units::TOUCHED_MAX;

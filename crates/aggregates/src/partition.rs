@@ -231,7 +231,8 @@ impl Partition {
         Ok(())
     }
 
-    /// Reads what records with these keys will probably need, so that the waits for memory overlap. Changes nothing.
+    /// Reads what records with these keys will probably need, so that the waits for memory overlap; at most [`TOUCHED_MAX`] of
+    /// them. Changes nothing.
     ///
     /// A guess: that the key is the unit's id, and the unit a user. Where it is wrong, only some reads were for nothing.
     pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {

@@ -96,8 +96,9 @@ pub(crate) const BOT: u32 = 1 << 31;
 pub(crate) const ERASED: u32 = 1 << 30;
 const NONE: u32 = u32::MAX;
 const TABLES: usize = 1_024;
-/// Units that are read together.
-pub(crate) const TOUCHED_MAX: usize = 32;
+/// Units that are read together before their records are applied one by one: enough to overlap the waits for memory, few enough to stay in
+/// the cache.
+pub const TOUCHED_MAX: usize = 32;
 
 /// All units of a partition.
 pub(crate) struct Units {

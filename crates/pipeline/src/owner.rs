@@ -9,7 +9,8 @@ use crate::metrics::Metrics;
 use crate::row::{Origin, Rows};
 use crate::snapshots::{SnapshotError, Snapshots};
 use assay_aggregates::{
-    Chunk, ControlFact, DeadLetter, Effects, Fact, Halt, Input, Look, Partition as State, Runs, SEMANTICS, pieces,
+    Chunk, ControlFact, DeadLetter, Effects, Fact, Halt, Input, Look, Partition as State, Runs, SEMANTICS, TOUCHED_MAX,
+    pieces,
 };
 use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, Reader, Record};
 use assay_experiment::{Timestamp, control};
@@ -88,8 +89,6 @@ pub enum Step {
 
 /// The largest record that travels to a topic: a broker's default limit is a megabyte with its framing.
 const RECORD_BYTES_MAX: usize = 900_000;
-/// Records whose units are read together before they are applied one by one: enough to overlap the waits, few enough to stay in the cache.
-const TOUCHED: usize = 32;
 /// A record further ahead of the wall clock than this pauses the partition before it is applied.
 const AHEAD_MAX_MS: i64 = 60_000;
 /// A record this young is no part of the past that is read again after a start; two usual chunks.
@@ -224,10 +223,10 @@ impl Owner {
         let mut headers: Vec<(&str, &[u8])> = Vec::new();
         let records: Vec<Record<'_>> = batch.iter().skip(from).collect();
         for (at, record) in records.iter().enumerate() {
-            if at.is_multiple_of(TOUCHED)
+            if at.is_multiple_of(TOUCHED_MAX)
                 && let Some(state) = &self.state
             {
-                state.touch(records[at..].iter().take(TOUCHED).filter_map(|record| record.key));
+                state.touch(records[at..].iter().take(TOUCHED_MAX).filter_map(|record| record.key));
             }
             let lead = record.timestamp_ms - self.clock.wall_ms();
             if lead > AHEAD_MAX_MS {
