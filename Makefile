@@ -26,11 +26,11 @@ lint: ## Formatting, clippy, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	@.ci/install-cargo-deny
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --workspace --locked --offline check bans licenses sources
+	PATH="$(CURDIR)/target/tools/cargo-deny/bin:$$PATH" cargo deny --workspace --locked --offline check bans licenses sources
 
 audit: ## Known vulnerabilities of dependencies (asks the advisory database, so it needs the network)
 	@.ci/install-cargo-deny
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --workspace --locked check advisories
+	PATH="$(CURDIR)/target/tools/cargo-deny/bin:$$PATH" cargo deny --workspace --locked check advisories
 
 calibrate: ## Simulate every promised error rate and write docs/calibration.md, in minutes
 	cargo run --release --locked --package assay-simulator --example calibrate
