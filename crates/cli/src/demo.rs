@@ -6,7 +6,8 @@ use crate::engine::Engine;
 use crate::health::now_ms;
 use crate::serve::stop_flag;
 use crate::settings::{ClickHouseAt, Given};
-use anyhow::{Context, Result, bail};
+use crate::{shop, shop_view};
+use anyhow::{Context, Result, anyhow, bail};
 use assay_broker::{NewRecord, Partition};
 use assay_experiment::partitioner::partition_of;
 use assay_pipeline::{DirectoryStore, Store};
@@ -15,17 +16,18 @@ use std::fs::{File, TryLockError};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Play a published experiment through everything, in about a minute.
+/// Play a published experiment through everything, in about a minute; then a simulated shop, until Ctrl-C.
 ///
 /// Real parts: a durable log, the ClickHouse engine, the pipeline and the analysis, in this process. Duplicates, disorder and broken events
 /// are added. Kill it in the middle and start it again: it goes on, and the numbers are the same.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  assay demo\n  assay demo --exit\n  assay demo --data cookie-cats --seconds 120\n\nWhile it runs: assay sql \"SELECT * FROM balance\", or curl the address that it prints."
+    after_help = "Examples:\n  assay demo\n  assay demo --exit\n  assay demo --visitors 500\n  assay demo --data cookie-cats --seconds 120\n\nWhile it runs: assay sql \"SELECT * FROM balance\", or curl the address that it prints."
 )]
 pub struct Arguments {
     /// Which experiment.
@@ -37,12 +39,24 @@ pub struct Arguments {
     /// Print the final table and stop; exit code 0 only if everything agrees.
     #[arg(long)]
     exit: bool,
+    /// New visitors a second of the simulated shop that opens afterwards; 0 leaves it closed.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(0..=2_000))]
+    visitors: u32,
     /// How long the two weeks take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(14..=3_600))]
     seconds: u32,
     /// Where the demonstration keeps its data.
     #[arg(long, value_name = "DIR", default_value = ".local/demo")]
     dir: PathBuf,
+    /// Where the dashboard answers; absent, port 8080 or a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where the edge answers; absent, port 8016 or a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    edge_listen: Option<SocketAddr>,
+    /// Do not open the dashboard in a browser.
+    #[arg(long)]
+    no_open: bool,
     /// Start anew although an earlier demonstration was not finished.
     #[arg(long)]
     fresh: bool,
@@ -89,6 +103,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = directory.join("definitions");
     std::fs::create_dir_all(&config).with_context(|| format!("making {}", config.display()))?;
     std::fs::write(config.join("experiment.yaml"), arguments.data.definitions(progress.seconds))?;
+    std::fs::write(config.join("shop.yaml"), shop::DEFINITIONS)?;
     let settings = Given {
         data: Some(directory.clone()),
         log: progress.log.clone(),
@@ -99,7 +114,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         config: Some(config),
         snapshot_seconds: Some(arguments.snapshot_seconds),
         clickhouse_listen: if arguments.clickhouse.is_none() { Some(free_or(8123)?) } else { None },
-        listen: Some(free_or(8080)?),
+        listen: Some(arguments.listen.map_or_else(|| free_or(8080), Ok)?),
+        edge_listen: Some(arguments.edge_listen.map_or_else(|| free_or(8016), Ok)?),
         ..Given::default()
     }
     .complete()?;
@@ -113,6 +129,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let plan = arguments.data.plan(plays_ms, progress.seconds, arguments.file.as_deref())?;
     let mut screen = Screen::new(arguments.data, progress.seconds, std::io::stdout().is_terminal());
     screen.begin(&engine, &settings.database, progress.sent, &plan);
+    if !arguments.exit && !arguments.no_open && std::io::stdout().is_terminal() {
+        open_in_browser(&format!("http://{}/", engine.http));
+    }
     let agreed = match play(&engine, &plan, &mut progress, &directory, &mut screen, &stopped)? {
         false => None,
         true => {
@@ -127,13 +146,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if agreed.is_none() {
         println!("\nStopped in the middle. The same command within 40 minutes goes on from here.");
     } else if !arguments.exit {
-        println!("\nThe engine goes on; Ctrl-C stops it.");
-        while !stopped.load(Ordering::SeqCst) {
-            std::thread::sleep(STEP);
-        }
+        keep_shop(&engine, arguments.visitors, &mut screen, &stopped)?;
     }
     engine.stop();
     Ok(if agreed == Some(true) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Shows an address to whoever sits before this machine's screen. Without a screen, or without a way to open it, the printed address must do.
+fn open_in_browser(address: &str) {
+    let opener = match () {
+        () if cfg!(target_os = "macos") => "open",
+        () if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() => "xdg-open",
+        () => return,
+    };
+    let opened = Command::new(opener).arg(address).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if let Err(problem) = opened {
+        tracing::info!(%problem, opener, "no browser was opened");
+    }
 }
 
 /// One demonstration at a time in a directory: another one would remove the data that this one still writes.
@@ -249,6 +278,42 @@ fn send(engine: &Engine, messages: &[Planned]) -> Result<()> {
     Ok(())
 }
 
+/// The simulated shop, until Ctrl-C.
+fn keep_shop(engine: &Engine, visitors: u32, screen: &mut Screen, stopped: &Arc<AtomicBool>) -> Result<()> {
+    let Some(edge) = engine.edge.filter(|_| visitors > 0) else {
+        println!("\nThe engine goes on; Ctrl-C stops it.");
+        while !stopped.load(Ordering::SeqCst) {
+            std::thread::sleep(STEP);
+        }
+        return Ok(());
+    };
+    println!("\nA shop opens: {visitors} new visitors a second ask the edge at http://{edge} which variants they see.");
+    println!("Three experiments run on the same visitors: one with a real effect, one without, one whose client loses exposures.");
+    println!("Watch them at http://{}/ ; Ctrl-C closes the shop.\n", engine.http);
+    let tally = Arc::new(shop::Tally::default());
+    let visits = {
+        let (tally, stopped) = (tally.clone(), stopped.clone());
+        // Another start has other visitors, because those of the last one are in the log already.
+        let seed = now_ms().unsigned_abs();
+        std::thread::Builder::new().name("shop".to_owned()).spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(shop::run(&format!("http://{edge}"), visitors, seed, tally, stopped))
+        })?
+    };
+    screen.begin_below();
+    let mut shown = Instant::now();
+    while !stopped.load(Ordering::SeqCst) && !visits.is_finished() {
+        if shown.elapsed() >= screen.every() {
+            if let Some(view) = engine.health.view() {
+                screen.replace(&shop_view::lines(&tally, &view.aligned));
+            }
+            shown = Instant::now();
+        }
+        std::thread::sleep(STEP);
+    }
+    visits.join().map_err(|_| anyhow!("the shop stopped in the middle; please report it"))?
+}
+
 /// Waits until everything is counted and in ClickHouse, then compares.
 fn settle(engine: &Engine, plan: &Plan, data: DataSet, clickhouse: &ClickHouseAt) -> Result<bool> {
     let deadline = Instant::now() + SETTLE;
@@ -267,7 +332,7 @@ fn settle(engine: &Engine, plan: &Plan, data: DataSet, clickhouse: &ClickHouseAt
     }
     let Some(view) = engine.health.view() else { bail!("no results came; look at {}/readyz", engine.http) };
     let in_clickhouse = rows().unwrap_or_default();
-    Ok(compare(&view.aligned, &data.expected(), plan, in_clickhouse, &engine.clickhouse_url, clickhouse))
+    Ok(compare(data, &view.aligned, plan, in_clickhouse, &engine.clickhouse_url, clickhouse))
 }
 
 /// The usual port, or a free one if something else has it.

@@ -2,6 +2,7 @@
 //!
 //! The plan is a function of the data set and the start alone, so that a demonstration that was killed goes on with the same events.
 
+use crate::random::Random;
 use anyhow::{Context, Result, bail};
 use assay_experiment::{Timestamp, format_time};
 use serde_json::{Value as Json, json};
@@ -347,34 +348,5 @@ impl Planner {
                 payload,
             });
         }
-    }
-}
-
-/// SplitMix64: a few random numbers for each row, the same on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        (self.next() % u64::from(bound.max(1))) as u32
-    }
-
-    fn uuid(&mut self) -> String {
-        let (high, low) = (self.next(), self.next());
-        format!(
-            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            low >> 52,
-            low & 0xffff_ffff_ffff
-        )
     }
 }

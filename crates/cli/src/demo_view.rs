@@ -1,6 +1,6 @@
 //! What the demonstration shows: a live picture in a terminal, plain lines in a pipe, and the final comparison.
 
-use crate::demo_plan::{DataSet, Expected, Plan};
+use crate::demo_plan::{DataSet, Plan};
 use crate::engine::Engine;
 use crate::settings::ClickHouseAt;
 use crate::{grid, table};
@@ -32,6 +32,19 @@ impl Screen {
         Screen { data, seconds, live, drawn: 0, last: (Instant::now(), 0), per_second: 0.0 }
     }
 
+    /// Draws in place of the last picture in a terminal; in a pipe, prints.
+    pub fn replace(&mut self, text: &str) {
+        match self.live {
+            true => self.draw(text, grid::width()),
+            false => print!("{text}"),
+        }
+    }
+
+    /// The next picture begins below what stands there.
+    pub fn begin_below(&mut self) {
+        self.drawn = 0;
+    }
+
     /// Between two pictures.
     pub fn every(&self) -> Duration {
         if self.live { Duration::from_millis(250) } else { Duration::from_secs(5) }
@@ -47,6 +60,7 @@ impl Screen {
         );
         println!("  log        {} partitions, identity {}", engine.genesis.partitions, engine.genesis.log);
         println!("  ClickHouse {} (database {database})", engine.clickhouse_url);
+        println!("  dashboard  http://{}/", engine.http);
         println!("  health     http://{}/readyz  /metrics", engine.http);
         println!(
             "  try        curl '{}/?database={database}' -d 'SELECT * FROM balance FORMAT PrettyCompact'\n",
@@ -68,7 +82,7 @@ impl Screen {
         let lag: u64 = engine.health.partitions().iter().map(|partition| partition.lag).sum();
         if !self.live {
             let counted = view.as_ref().map(|view| view.aligned.counters.originals).unwrap_or_default();
-            let primary = view.as_ref().and_then(|view| headline(&view.aligned)).unwrap_or_default();
+            let primary = view.as_ref().and_then(|view| headline(self.data, &view.aligned)).unwrap_or_default();
             println!(
                 "day {day:>2.0}  {sent:>6}/{} sent, {:.0}/s, {} counted, lag {lag}  {primary}",
                 plan.messages.len(),
@@ -90,7 +104,7 @@ impl Screen {
             self.per_second
         );
         if let Some(view) = view {
-            picture(&view.aligned, width, &mut text);
+            picture(self.data, &view.aligned, width, &mut text);
         }
         self.draw(&text, width);
     }
@@ -122,8 +136,8 @@ impl Screen {
 }
 
 /// The primary metric in one line.
-fn headline(results: &Results) -> Option<String> {
-    let experiment = results.experiments.first()?;
+fn headline(data: DataSet, results: &Results) -> Option<String> {
+    let experiment = played(data, results)?;
     let metric = experiment.metrics.first()?;
     let parts: Vec<String> = metric
         .arms
@@ -138,6 +152,11 @@ fn headline(results: &Results) -> Option<String> {
     Some(format!("{}: {}", metric.id, parts.join("; ")))
 }
 
+/// The experiment that is played; others may run beside it.
+fn played(data: DataSet, results: &Results) -> Option<&ExperimentResult> {
+    results.experiments.iter().find(|experiment| experiment.id == data.name())
+}
+
 fn interval(low: f64, high: f64) -> String {
     match low.is_finite() && high.is_finite() {
         true => format!("{low:+.4} … {high:+.4}"),
@@ -145,9 +164,9 @@ fn interval(low: f64, high: f64) -> String {
     }
 }
 
-fn picture(results: &Results, width: usize, text: &mut String) {
+fn picture(data: DataSet, results: &Results, width: usize, text: &mut String) {
     let plot = (width.saturating_sub(BESIDE_PLOT) | 1).clamp(PLOT_MIN, PLOT_MAX);
-    for experiment in &results.experiments {
+    if let Some(experiment) = played(data, results) {
         let units: Vec<String> = experiment
             .variants
             .iter()
@@ -217,8 +236,8 @@ fn plot(low: f64, high: f64, middle: Option<f64>, extent: f64, width: usize) -> 
 
 /// The final table beside the published figures. `true` if everything agrees.
 pub fn compare(
+    data: DataSet,
     results: &Results,
-    expected: &Expected,
     plan: &Plan,
     in_clickhouse: (u64, u64),
     url: &str,
@@ -227,7 +246,8 @@ pub fn compare(
     println!("\n{}", table::render(results));
     println!("Beside the published figures");
     let mut check = Checks { rows: Vec::new(), agreed: true };
-    let Some(experiment) = results.experiments.first() else {
+    let expected = data.expected();
+    let Some(experiment) = played(data, results) else {
         println!("  there is no experiment in the results");
         return false;
     };
