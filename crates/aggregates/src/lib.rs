@@ -11,6 +11,7 @@ mod cell;
 mod dedupe;
 mod effects;
 mod look;
+mod lost;
 mod partition;
 mod pieces;
 mod slot;

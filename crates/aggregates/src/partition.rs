@@ -6,6 +6,7 @@ use crate::attribution::{Attribution, Converted, Fate, Need, RetractionOutcome, 
 use crate::dedupe::{Dedupe, Entry, Remembered, Runs, RunsError};
 use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 use crate::look::{Counters, ExperimentChanges, Look};
+use crate::lost;
 use crate::slot::{Catalogue, Slot, SlotIndex, Tallies, WANTED};
 use crate::units::{BOT, Conversion, ERASED, Retracted, TOUCHED_MAX, Units};
 use crate::versions::{Closed, InForce, Versions};
@@ -457,6 +458,10 @@ impl Partition {
             Ok(seen) => seen,
             Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
         };
+        let lost = match self.lost(&event) {
+            Ok(lost) => lost,
+            Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
+        };
         let key = id_key(event.id.0, unit);
         let digest = digest::digest(&event);
         if let Some(known) = self.dedupe.find(key)? {
@@ -478,6 +483,7 @@ impl Partition {
             _ => None,
         };
         let need = match (&event.body, &correction) {
+            _ if lost.is_some() => Need::Nothing,
             (Body::Exposure { .. }, _) => Need::Exposure,
             (Body::Conversion { .. }, _) => Need::Conversion(conversion.expect("made from this event")),
             (_, Some(correction)) => correction.need(),
@@ -490,7 +496,7 @@ impl Partition {
         let filters = conversion.map_or(0, |conversion| conversion.filters);
         self.dedupe.insert(Entry { key, value: Remembered { digest, filters } });
         effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event: &event });
-        self.count(&event, unit, key, digest, seen, conversion, correction, effects);
+        self.count(&event, unit, key, digest, seen, conversion, lost, correction, effects);
         Ok(Outcome::Accepted)
     }
 
@@ -572,6 +578,17 @@ impl Partition {
         Ok(Some(Seen { slot, variant: index, assigned, misbucketed, event }))
     }
 
+    /// How many exposures were lost, and of which phase, if the event reports that.
+    fn lost(&self, event: &Event<'_>) -> Result<Option<(SlotIndex, u64)>, (Reason, String)> {
+        let Some(report) = lost::report(event).map_err(|detail| (Reason::Malformed, detail))? else { return Ok(None) };
+        // A version that is not known was refused before.
+        let judging = self.versions.judging(event.config_version).ok().flatten();
+        let found = judging.and_then(|all| all.experiments.get(report.experiment));
+        let slot = found.and_then(|experiment| self.slot(report.experiment, salt(experiment)));
+        let unknown = || (Reason::UnknownExperiment, format!("there is no experiment '{}'", report.experiment));
+        slot.map(|slot| Some((slot, report.exposures))).ok_or_else(unknown)
+    }
+
     fn conversion(&self, event: &Event<'_>) -> Option<Conversion> {
         let Body::Conversion { name, value, .. } = &event.body else { return None };
         let known = self.catalogue.name(name);
@@ -593,6 +610,7 @@ impl Partition {
         digest: Digest,
         seen: Option<Seen<'_>>,
         conversion: Option<Conversion>,
+        lost: Option<(SlotIndex, u64)>,
         correction: Option<Correction>,
         effects: &mut dyn Effects,
     ) {
@@ -612,6 +630,12 @@ impl Partition {
                 }
                 let changed = self.attribution.expose(unit, seen, self.log_time);
                 self.counters.attributed = self.counters.attributed.saturating_add_signed(changed);
+            }
+            Body::Conversion { .. } if lost.is_some() => {
+                let (slot, exposures) = lost.expect("just asked");
+                self.counters.lost_reports += 1;
+                let tallies = &mut self.attribution.slots[usize::from(slot)].tallies;
+                tallies.lost = tallies.lost.saturating_add(exposures);
             }
             Body::Conversion { experiment, .. } => {
                 let conversion = conversion.expect("made from this event");

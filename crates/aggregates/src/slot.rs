@@ -59,6 +59,8 @@ pub struct Tallies {
     pub exposures: u64,
     /// Exposures from before the experiment was live, or after it ended.
     pub outside: u64,
+    /// Exposures that an edge showed and could not write, as it reported them.
+    pub lost: u64,
     /// Units, one for each metric, whose total is beyond what a unit may contribute and is clamped to it.
     pub clamped: i64,
     /// Exposures that the hash would not give, by the variant shown and the library that chose it: another variant, or a unit outside of

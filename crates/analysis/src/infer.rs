@@ -138,6 +138,7 @@ pub(crate) fn infer(
         crossed: sums.tallies.crossed,
         exposures: sums.tallies.exposures,
         outside: sums.tallies.outside,
+        lost: sums.tallies.lost,
         misbucketed: sums.tallies.misbucketed.clone(),
         planned_units: experiment.analysis.planned_units,
         alpha: look.design.alpha().value(),

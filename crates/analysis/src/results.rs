@@ -101,6 +101,8 @@ pub struct ExperimentResult {
     pub exposures: u64,
     /// Exposures from before the experiment was live, or after it ended.
     pub outside: u64,
+    /// Exposures that an edge showed and could not write, as it reported them.
+    pub lost: u64,
     /// By variant shown and library.
     pub misbucketed: BTreeMap<(u8, String), u64>,
     /// N*.

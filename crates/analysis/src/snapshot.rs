@@ -50,7 +50,7 @@ struct PartFrame {
 }
 
 /// What a snapshot begins with: its format.
-const FORMAT: &str = "assay-analysis-2";
+const FORMAT: &str = "assay-analysis-3";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -127,6 +127,11 @@ pub enum What {
     },
     Bot,
     Erase,
+    /// An edge, whose number comes after the units', lost exposures of an experiment; one beyond the last is none.
+    Lose {
+        experiment: usize,
+        exposures: i64,
+    },
     /// Of a version, in every partition.
     Publish(u64),
 }
@@ -204,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
             target: pick.into(), target_time_s: i64::from(wrongly), name: 0, value: 0,
         }),
         2 => prop_oneof![4 => Just(What::Bot), 1 => Just(What::Erase)],
+        2 => (0..=EXPERIMENTS.len(), 1i64..1_000).prop_map(|(experiment, exposures)| What::Lose { experiment, exposures }),
         1 => (2..=VERSIONS).prop_map(What::Publish),
     ];
     let gap = prop_oneof![4 => (0i64..3, Just(0)), 3 => (Just(1), 0i64..150), 1 => (Just(1), 150i64..2_200)];
@@ -232,6 +238,7 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
                     What::Expose { country, .. } => *country = (*country + 1) % 3,
                     What::Convert { gift, .. } => *gift = !*gift,
                     What::Correct { value, .. } => *value += 1,
+                    What::Lose { exposures, .. } => *exposures += 1,
                     What::Bot | What::Erase | What::Publish(_) => {}
                 }
             }
@@ -239,6 +246,9 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
             continue;
         }
         let (mut unit, mut what) = (step.unit, step.what.clone());
+        if let What::Lose { .. } = what {
+            unit += UNITS;
+        }
         if let What::Correct { target, target_time_s: wrongly, .. } = step.what {
             let conversions: Vec<&Record> =
                 records.iter().filter(|record| matches!(record.what, What::Convert { .. })).collect();
@@ -331,6 +341,10 @@ impl Record {
             What::Correct { target, target_time_s, name: of, value } => json!({
                 "event_type": "retraction", "kind": "correct", "target_event_id": uuid(*target),
                 "target_event_time": time(*target_time_s), "event_name": name(*of), "event_value": decimal(*value),
+            }),
+            What::Lose { experiment, exposures } => json!({
+                "event_type": "conversion", "unit_type": "edge", "event_name": "assay.exposures_lost", "event_value": exposures,
+                "attributes": {"experiment": EXPERIMENTS.get(*experiment).unwrap_or(&"none"), "cause": "queue_full"},
             }),
             What::Bot => json!({"event_type": "retraction", "kind": "bot"}),
             What::Erase => json!({"event_type": "retraction", "kind": "erase"}),

@@ -27,6 +27,9 @@ struct Truth {
     tallies: BTreeMap<Phase, (i64, [i64; 2])>,
     /// By phase: exposures, those outside of the phase's time, and those that the hash would not give, by variant.
     exposures: BTreeMap<Phase, (u64, u64, [u64; 2])>,
+    /// By phase: exposures that edges could not write, and how many such reports there were.
+    lost: BTreeMap<Phase, u64>,
+    lost_reports: u64,
     accepted: [u64; 3],
     duplicates: u64,
     rejected: BTreeMap<Reason, u64>,
@@ -130,6 +133,8 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             Some(Reason::Late)
         } else if named.is_some_and(|named| !published.known.contains(&named)) {
             Some(Reason::UnknownVersion)
+        } else if matches!(record.what, What::Lose { experiment, .. } if experiment >= EXPERIMENTS.len()) {
+            Some(Reason::UnknownExperiment)
         } else {
             None
         };
@@ -163,7 +168,7 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
         accepted.push(Accepted { record, now, phase, counts });
         truth.accepted[match record.what {
             What::Expose { .. } => 0,
-            What::Convert { .. } => 1,
+            What::Convert { .. } | What::Lose { .. } => 1,
             _ => 2,
         }] += 1;
         if let (Some(phase), What::Expose { variant, .. }) = (phase, &record.what) {
@@ -172,6 +177,10 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             tally.0 += 1;
             tally.1 += u64::from(!counts);
             tally.2[*variant] += u64::from(phase.0 == 2 && (!lets_in || hash != *variant));
+        }
+        if let What::Lose { experiment, exposures } = record.what {
+            *truth.lost.entry((experiment, salt(experiment, published.version))).or_default() += exposures as u64;
+            truth.lost_reports += 1;
         }
         if record.what == What::Erase {
             erased.insert(record.unit);
@@ -325,6 +334,7 @@ fn said(looks: &[Look]) -> Truth {
             let phase = (experiment, salt);
             let tallies = &changes.tallies;
             truth.tallies.insert(phase, (tallies.crossed, [tallies.entered[0], tallies.entered[1]]));
+            truth.lost.insert(phase, tallies.lost);
             let astray = |shown: u8| {
                 let of = tallies.misbucketed.iter().filter(move |((variant, _), _)| *variant == shown);
                 of.map(|(_, count)| count).sum::<u64>()
@@ -350,10 +360,12 @@ fn said(looks: &[Look]) -> Truth {
     truth.units.retain(|_, units| *units != 0);
     truth.tallies.retain(|_, tally| *tally != Default::default());
     truth.exposures.retain(|_, tally| *tally != Default::default());
+    truth.lost.retain(|_, lost| *lost != 0);
     if let Some(look) = looks.last() {
         let counters = &look.counters;
         truth.accepted = counters.accepted;
         truth.duplicates = counters.duplicates;
+        truth.lost_reports = counters.lost_reports;
         let rejected = Reason::ALL.into_iter().map(|reason| (reason, counters.rejected(reason)));
         truth.rejected = rejected.filter(|(_, count)| *count > 0).collect();
         truth.retracted = counters.retracted;
