@@ -56,6 +56,10 @@ pub struct ExperimentChanges {
     pub tallies: Tallies,
     /// Sums that changed.
     pub blocks: Vec<Block>,
+    /// The same by minute of first exposure, over all units and from [`ring_start`] on; their hours are minutes.
+    ///
+    /// [`ring_start`]: crate::ring_start
+    pub minutes: Vec<Block>,
 }
 
 /// Counts of records since the start of the log.
@@ -235,6 +239,8 @@ impl Look {
             experiment.tallies.write(&mut out);
             out.uint(experiment.blocks.len() as u64);
             experiment.blocks.iter().for_each(|block| block.write(&mut out));
+            out.uint(experiment.minutes.len() as u64);
+            experiment.minutes.iter().for_each(|block| block.write(&mut out));
         }
         out.fixed128(self.hash);
         let checksum = crc32c::crc32c(&out.data);
@@ -296,6 +302,7 @@ impl ExperimentChanges {
         let metrics = (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<_, _>>()?;
         let tallies = Tallies::read(from)?;
         let blocks = (0..from.count()?).map(|_| Block::read(from)).collect::<Result<_, _>>()?;
-        Ok(ExperimentChanges { id, salt, metrics, tallies, blocks })
+        let minutes = (0..from.count()?).map(|_| Block::read(from)).collect::<Result<_, _>>()?;
+        Ok(ExperimentChanges { id, salt, metrics, tallies, blocks, minutes })
     }
 }

@@ -308,7 +308,8 @@ impl Partition {
     fn close_looks(&mut self, first: i64, last: i64, effects: &mut dyn Effects) {
         let slack = self.attribution.slack;
         self.attribution.units.compact(last as u64, self.log_time, slack);
-        let hour = ((last + 1) * self.looks.length.0).div_euclid(Span::HOUR.0);
+        let (first_end, end) = (self.looks.end_of(first), self.looks.end_of(last));
+        let hour = end.hour();
         let keyframe = hour > self.keyframe_hour;
         self.keyframe_hour = hour;
         if keyframe {
@@ -323,17 +324,24 @@ impl Partition {
         let mut experiments = Vec::new();
         let mut hash = crate::bytes::Bytes::default();
         for (index, slot) in self.attribution.slots.iter_mut().enumerate() {
-            let mut blocks = slot.totals.take_changes();
+            // The changes belong to the first look: the ring is that of its end.
+            slot.minutes.turn(first_end);
+            let (mut blocks, mut minutes) = (slot.totals.take_changes(), slot.minutes.take_changes());
             if keyframe {
                 blocks = slot.totals.blocks().into_iter().cloned().collect();
+                minutes = slot.minutes.blocks().into_iter().cloned().collect();
                 slot.totals.drop_empty();
+                slot.minutes.drop_empty();
             }
             hash.text(&slot.experiment.id);
             hash.text(&slot.salt);
             slot.tallies.write(&mut hash);
             hash.fixed128(slot.totals.hash());
+            hash.fixed128(slot.minutes.hash());
+            slot.minutes.turn(end);
             let published = self.published_tallies.get(&(index as SlotIndex));
-            if blocks.is_empty() && published == Some(&slot.tallies) && !keyframe && !changed {
+            let same = blocks.is_empty() && minutes.is_empty() && published == Some(&slot.tallies);
+            if same && !keyframe && !changed {
                 continue;
             }
             self.published_tallies.insert(index as SlotIndex, slot.tallies.clone());
@@ -343,6 +351,7 @@ impl Partition {
                 metrics: slot.metrics.iter().map(|metric| metric.metric.id.clone()).collect(),
                 tallies: slot.tallies.clone(),
                 blocks,
+                minutes,
             });
         }
         self.counters.write(&mut hash);

@@ -1,6 +1,7 @@
 //! One phase of one experiment in one partition: its definition made ready for the fold, and its sums.
 
 use crate::cell::Contribution;
+use crate::minutes::Minutes;
 use crate::totals::{Place, SEGMENTS_MAX, SegmentValues, Totals};
 use crate::units::{Conversion, Enrolment};
 use assay_experiment::{
@@ -25,6 +26,8 @@ pub(crate) struct Slot {
     /// Nothing from it on counts.
     pub ended: Option<Timestamp>,
     pub totals: Totals,
+    /// The last hour by minutes.
+    pub minutes: Minutes,
     pub tallies: Tallies,
 }
 
@@ -153,6 +156,7 @@ impl Slot {
             live_from,
             ended: None,
             totals: Totals::new(&listed, 0),
+            minutes: Minutes::new(),
             tallies: Tallies { entered: vec![0; experiment.variants.len()], ..Tallies::default() },
         };
         slot.add_metrics(experiment, definitions, catalogue, live_from);
@@ -214,6 +218,7 @@ impl Slot {
         self.width += wanted.len() as u8 + u8::from(metric.covariate.is_some());
         self.metrics.push(SlotMetric { metric, live_from, column });
         self.totals.widen(self.metrics.len());
+        self.minutes.widen(self.metrics.len());
     }
 
     /// How many running totals a new enrolment needs.

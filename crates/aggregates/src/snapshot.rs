@@ -244,6 +244,7 @@ fn write_slot(slot: &Slot, out: &mut Bytes) {
     }
     slot.tallies.write(out);
     slot.totals.write(out);
+    slot.minutes.write(out);
 }
 
 fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, RestoreError> {
@@ -274,5 +275,6 @@ fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, Resto
     slot.experiment.metrics = used;
     slot.tallies = Tallies::read(from)?;
     slot.totals.restore(from)?;
+    slot.minutes.restore(from)?;
     Ok(slot)
 }

@@ -182,14 +182,14 @@ pub struct MetricResult {
     pub cohorts: Vec<Cohort>,
 }
 
-/// Units first exposed in some hours, with their values so far.
+/// Units first exposed in the minutes or hours before the look, with their values so far.
 #[derive(Debug, Clone)]
 pub struct Cohort {
     /// `1h`, `24h` or `7d`.
     pub name: &'static str,
-    /// Start of the first hour.
+    /// Start of the first minute (of `1h`) or hour.
     pub from: Timestamp,
-    /// End of the last hour, or the look where that is earlier.
+    /// End of the last one, or the look where that is earlier.
     pub to: Timestamp,
     /// In the order of the variants.
     pub arms: Vec<CohortArm>,

@@ -182,6 +182,7 @@ fn full_look(part: &Part, head: &Head, length: Span) -> Look {
         metrics: known.metrics.clone(),
         tallies: known.tallies.clone(),
         blocks: known.blocks.values().cloned().collect(),
+        minutes: known.minutes.values().cloned().collect(),
     };
     Look {
         log: head.log.clone(),

@@ -1,7 +1,7 @@
 //! Random histories of a few units, and folding them.
 
 use crate::driver::Driver;
-use assay_aggregates::{Block, Look};
+use assay_aggregates::{Block, ExperimentChanges, Look, ring_start};
 use assay_experiment::control::Genesis;
 use assay_experiment::{Timestamp, format_time, partitioner};
 use proptest::prelude::*;
@@ -421,12 +421,29 @@ pub fn fold_with_restarts(history: &History, partitions: u32, cuts: &[usize]) ->
 
 /// Sums over all partitions: what is not zero, by (phase and variant, hour).
 pub fn merged(partitions: &[Folded]) -> Vec<((String, i64), Block)> {
+    sums(partitions, |changes| &changes.blocks)
+}
+
+/// The same of the last hour's minutes, from one of them on.
+pub fn ring(partitions: &[Folded], from: i64) -> Vec<((String, i64), Block)> {
+    let mut all = sums(partitions, |changes| &changes.minutes);
+    all.retain(|((_, minute), _)| *minute >= from);
+    all
+}
+
+/// The first minute of the last hour before the last look.
+pub fn ring_end(partitions: &[Folded]) -> i64 {
+    let last = partitions.iter().filter_map(|it| it.looks.last()).map(Look::as_of).max();
+    ring_start(last.expect("the last record is a tick"))
+}
+
+fn sums(partitions: &[Folded], blocks: impl Fn(&ExperimentChanges) -> &Vec<Block>) -> Vec<((String, i64), Block)> {
     let mut total: BTreeMap<(String, u8, i64), Block> = BTreeMap::new();
     for partition in partitions {
         let mut newest: BTreeMap<(String, u8, i64), Block> = BTreeMap::new();
         for look in &partition.looks {
             for experiment in &look.experiments {
-                for block in &experiment.blocks {
+                for block in blocks(experiment) {
                     let phase = format!("{}/{}", experiment.id, experiment.salt);
                     newest.insert((phase, block.variant, block.hour), block.clone());
                 }
