@@ -14,6 +14,7 @@ mod engine;
 mod grid;
 mod health;
 mod peek;
+mod planning;
 mod power;
 mod replay;
 mod report;

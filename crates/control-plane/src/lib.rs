@@ -1,4 +1,4 @@
-//! Definitions: the log's identity, and publishing into it.
+//! Definitions: the log's identity, and publishing into it; and what a planner is asked and answers.
 //!
 //! [`install`] makes a log Assay's, [`Publisher`] brings versions of the definitions into every partition. What a version may change is in
 //! [`compare`]. Rejected: a topic of its own for definitions, because then their place between two events would not be in the log.
@@ -9,6 +9,7 @@ mod history;
 mod install;
 mod ledger;
 mod mint;
+pub mod planner;
 mod publish;
 
 pub use change::{Refusal, compare};

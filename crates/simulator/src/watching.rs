@@ -7,7 +7,7 @@
 use crate::calibration::{Binomial, Draw};
 use crate::peeking::{USERS_MAX, equal, fixed_z, valid, valid_bounds};
 use assay_statistics::alpha::Alpha;
-use assay_statistics::always_valid::{self, Running};
+use assay_statistics::always_valid;
 use assay_statistics::group_sequential::{DesignError, crossing_probability};
 use assay_statistics::moments::Arm;
 use assay_statistics::sides::Sides;
