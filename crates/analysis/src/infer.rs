@@ -2,7 +2,7 @@
 
 use crate::results::{Arm, Balance, Cohort, CohortArm, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
 use crate::sums::Sums;
-use assay_aggregates::Cell;
+use assay_aggregates::{Cell, ring_start};
 use assay_experiment::{Direction, MetricKind, Role, Span, Timestamp};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Design, Running, Status};
@@ -138,6 +138,7 @@ pub(crate) fn infer(
         crossed: sums.tallies.crossed,
         exposures: sums.tallies.exposures,
         outside: sums.tallies.outside,
+        lost: sums.tallies.lost,
         misbucketed: sums.tallies.misbucketed.clone(),
         planned_units: experiment.analysis.planned_units,
         alpha: look.design.alpha().value(),
@@ -270,27 +271,41 @@ impl LookAt<'_> {
     }
 }
 
-/// Units by hour of first exposure, because that is what the sums hold: exact for whole hours, and each says which hours it covers.
+/// Units by minute or hour of first exposure, because that is what the sums hold; each cohort says what it covers.
 ///
-/// `1h` is the last whole hour of the clock; the others end with the look, so their first hour is whole and their last one may be under way.
+/// All end with the look, so that their first minute or hour is whole and the last one may be under way.
 fn cohorts(sums: &Sums, metric: usize, at: Timestamp) -> Vec<Cohort> {
     // A look at an exact hour has nothing of the hour that begins there.
-    let (whole, running) = (at.hour(), Timestamp(at.0 - 1).hour() + 1);
-    [("1h", whole - 1, whole), ("24h", running - 24, running), ("7d", running - 168, running)]
-        .into_iter()
-        .map(|(name, from, to)| Cohort {
-            name,
-            from: Timestamp(from * Span::HOUR.0),
-            to: Timestamp(to * Span::HOUR.0).min(at),
-            arms: (0..sums.experiment.variants.len())
-                .map(|variant| {
-                    let cell = sums.cohort(variant, metric, from, to);
-                    let mean = arm(&cell, &sums.metrics[metric].kind).map(|arm| arm.mean);
-                    CohortArm { units: cell.units, sum: cell.y as f64 / SCALE, mean }
-                })
-                .collect(),
-        })
-        .collect()
+    let (minutes, running) = (ring_start(at), Timestamp(at.0 - 1).hour() + 1);
+    let hours = |name, count: i64| {
+        let cell = |variant| sums.cohort(variant, metric, running - count, running);
+        cohort(sums, metric, name, (running - count, running, Span::HOUR), at, cell)
+    };
+    let cell = |variant| sums.last_hour(variant, metric, minutes, minutes + 60);
+    let last_hour = cohort(sums, metric, "1h", (minutes, minutes + 60, Span::MINUTE), at, cell);
+    vec![last_hour, hours("24h", 24), hours("7d", 168)]
+}
+
+/// A cohort of `[from, to)` minutes or hours.
+fn cohort(
+    sums: &Sums,
+    metric: usize,
+    name: &'static str,
+    (from, to, step): (i64, i64, Span),
+    at: Timestamp,
+    cell: impl Fn(usize) -> Cell,
+) -> Cohort {
+    let one = |variant| {
+        let cell = cell(variant);
+        let mean = arm(&cell, &sums.metrics[metric].kind).map(|arm| arm.mean);
+        CohortArm { units: cell.units, sum: cell.y as f64 / SCALE, mean }
+    };
+    Cohort {
+        name,
+        from: Timestamp(from * step.0),
+        to: Timestamp(to * step.0).min(at),
+        arms: (0..sums.experiment.variants.len()).map(one).collect(),
+    }
 }
 
 /// Holm over the treatments, on what decides.

@@ -101,6 +101,8 @@ pub struct ExperimentResult {
     pub exposures: u64,
     /// Exposures from before the experiment was live, or after it ended.
     pub outside: u64,
+    /// Exposures that an edge showed and could not write, as it reported them.
+    pub lost: u64,
     /// By variant shown and library.
     pub misbucketed: BTreeMap<(u8, String), u64>,
     /// N*.
@@ -180,14 +182,14 @@ pub struct MetricResult {
     pub cohorts: Vec<Cohort>,
 }
 
-/// Units first exposed in some hours, with their values so far.
+/// Units first exposed in the minutes or hours before the look, with their values so far.
 #[derive(Debug, Clone)]
 pub struct Cohort {
     /// `1h`, `24h` or `7d`.
     pub name: &'static str,
-    /// Start of the first hour.
+    /// Start of the first minute (of `1h`) or hour.
     pub from: Timestamp,
-    /// End of the last hour, or the look where that is earlier.
+    /// End of the last one, or the look where that is earlier.
     pub to: Timestamp,
     /// In the order of the variants.
     pub arms: Vec<CohortArm>,

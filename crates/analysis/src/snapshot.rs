@@ -50,7 +50,7 @@ struct PartFrame {
 }
 
 /// What a snapshot begins with: its format.
-const FORMAT: &str = "assay-analysis-2";
+const FORMAT: &str = "assay-analysis-3";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +182,7 @@ fn full_look(part: &Part, head: &Head, length: Span) -> Look {
         metrics: known.metrics.clone(),
         tallies: known.tallies.clone(),
         blocks: known.blocks.values().cloned().collect(),
+        minutes: known.minutes.values().cloned().collect(),
     };
     Look {
         log: head.log.clone(),
