@@ -13,6 +13,8 @@ mod demo_view;
 mod engine;
 mod grid;
 mod health;
+mod overseer;
+mod pace;
 mod peek;
 mod planning;
 mod power;
