@@ -324,6 +324,7 @@ fn add(slots: &mut [Slot], table: &mut SubTable, unit: UnitAt, conversion: Conve
             slot.tallies.clamped += i64::from(slot.is_clamped(metric, table.cells(enrolment))) - i64::from(was_clamped);
             if before != after {
                 slot.totals.change(&place, metric, before, after);
+                slot.minutes.change(place.variant, it.first, metric, before, after);
             }
         }
     }
@@ -382,14 +383,17 @@ fn each_metric(slot: &mut Slot, table: &SubTable, enrolment: usize, sign: i64) {
     }
     let place = slot.place(it);
     slot.totals.count(&place, sign);
+    slot.minutes.count(place.variant, it.first, sign);
     for metric in 0..slot.metrics.len() {
         let contribution: Option<Contribution> = slot.contribution(metric, it.first, table.cells(enrolment));
         let Some(contribution) = contribution else { continue };
         slot.tallies.clamped += sign * i64::from(slot.is_clamped(metric, table.cells(enrolment)));
         if sign > 0 {
             slot.totals.enter(&place, metric, contribution);
+            slot.minutes.enter(place.variant, it.first, metric, contribution);
         } else {
             slot.totals.leave(&place, metric, contribution);
+            slot.minutes.leave(place.variant, it.first, metric, contribution);
         }
     }
 }

@@ -56,6 +56,10 @@ pub struct ExperimentChanges {
     pub tallies: Tallies,
     /// Sums that changed.
     pub blocks: Vec<Block>,
+    /// The same by minute of first exposure, over all units and from [`ring_start`] on; their hours are minutes.
+    ///
+    /// [`ring_start`]: crate::ring_start
+    pub minutes: Vec<Block>,
 }
 
 /// Counts of records since the start of the log.
@@ -81,20 +85,22 @@ pub struct Counters {
     pub unmet_retractions: u64,
     /// Conversions of units that were out (bots).
     pub of_excluded: u64,
+    /// Conversions that are reports of lost exposures, and so nobody's.
+    pub lost_reports: u64,
     /// Conversions that named an experiment that their unit was not exposed to, though it was to another.
     pub contradictions: u64,
     /// By [`Reason`].
     pub rejected: [u64; Reason::ALL.len()],
 }
 
-/// First byte of a record's encoding.
-const FORMAT: u8 = 1;
+/// First byte of a record's encoding; 2 is that of a piece.
+const FORMAT: u8 = 3;
 
 /// Bytes that are no look record of a known format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LookError {
     /// Written by a newer build, or no look record.
-    #[error("the look record has format {0}, this build reads format 1; use the build that wrote it")]
+    #[error("the look record has format {0}, this build reads format {FORMAT}; use the build that wrote it")]
     Format(u8),
     /// Damaged.
     #[error("the look record is damaged: {0}")]
@@ -107,7 +113,7 @@ pub enum LookError {
 impl Counters {
     /// Conversions that were accepted and count nowhere.
     pub fn unattributed(&self) -> u64 {
-        self.accepted[1].saturating_sub(self.attributed + self.retracted + self.of_excluded)
+        self.accepted[1].saturating_sub(self.attributed + self.retracted + self.of_excluded + self.lost_reports)
     }
 
     /// How many were rejected for a reason.
@@ -132,6 +138,7 @@ impl Counters {
             &mut self.void_retractions,
             &mut self.unmet_retractions,
             &mut self.of_excluded,
+            &mut self.lost_reports,
             &mut self.contradictions,
         ];
         all.extend(&mut self.accepted);
@@ -160,6 +167,7 @@ impl Tallies {
         out.int(self.crossed);
         out.uint(self.exposures);
         out.uint(self.outside);
+        out.uint(self.lost);
         out.int(self.clamped);
         out.uint(self.misbucketed.len() as u64);
         for ((variant, sdk), &count) in &self.misbucketed {
@@ -171,11 +179,12 @@ impl Tallies {
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
         let entered = (0..from.count()?).map(|_| from.int()).collect::<Result<_, _>>()?;
-        let (crossed, exposures, outside, clamped) = (from.int()?, from.uint()?, from.uint()?, from.int()?);
+        let (crossed, exposures, outside) = (from.int()?, from.uint()?, from.uint()?);
+        let (lost, clamped) = (from.uint()?, from.int()?);
         let misbucketed = (0..from.count()?)
             .map(|_| Ok(((from.byte()?, from.text()?.to_owned()), from.uint()?)))
             .collect::<Result<_, Torn>>()?;
-        Ok(Tallies { entered, crossed, exposures, outside, clamped, misbucketed })
+        Ok(Tallies { entered, crossed, exposures, outside, lost, clamped, misbucketed })
     }
 
     /// Adds another partition's.
@@ -185,6 +194,7 @@ impl Tallies {
         self.crossed += other.crossed;
         self.exposures += other.exposures;
         self.outside += other.outside;
+        self.lost += other.lost;
         self.clamped += other.clamped;
         for (key, count) in &other.misbucketed {
             *self.misbucketed.entry(key.clone()).or_default() += count;
@@ -229,6 +239,8 @@ impl Look {
             experiment.tallies.write(&mut out);
             out.uint(experiment.blocks.len() as u64);
             experiment.blocks.iter().for_each(|block| block.write(&mut out));
+            out.uint(experiment.minutes.len() as u64);
+            experiment.minutes.iter().for_each(|block| block.write(&mut out));
         }
         out.fixed128(self.hash);
         let checksum = crc32c::crc32c(&out.data);
@@ -290,6 +302,7 @@ impl ExperimentChanges {
         let metrics = (0..from.count()?).map(|_| from.text().map(str::to_owned)).collect::<Result<_, _>>()?;
         let tallies = Tallies::read(from)?;
         let blocks = (0..from.count()?).map(|_| Block::read(from)).collect::<Result<_, _>>()?;
-        Ok(ExperimentChanges { id, salt, metrics, tallies, blocks })
+        let minutes = (0..from.count()?).map(|_| Block::read(from)).collect::<Result<_, _>>()?;
+        Ok(ExperimentChanges { id, salt, metrics, tallies, blocks, minutes })
     }
 }

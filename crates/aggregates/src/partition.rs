@@ -6,6 +6,7 @@ use crate::attribution::{Attribution, Converted, Fate, Need, RetractionOutcome, 
 use crate::dedupe::{Dedupe, Entry, Remembered, Runs, RunsError};
 use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 use crate::look::{Counters, ExperimentChanges, Look};
+use crate::lost;
 use crate::slot::{Catalogue, Slot, SlotIndex, Tallies, WANTED};
 use crate::units::{BOT, Conversion, ERASED, Retracted, TOUCHED_MAX, Units};
 use crate::versions::{Closed, InForce, Versions};
@@ -307,7 +308,8 @@ impl Partition {
     fn close_looks(&mut self, first: i64, last: i64, effects: &mut dyn Effects) {
         let slack = self.attribution.slack;
         self.attribution.units.compact(last as u64, self.log_time, slack);
-        let hour = ((last + 1) * self.looks.length.0).div_euclid(Span::HOUR.0);
+        let (first_end, end) = (self.looks.end_of(first), self.looks.end_of(last));
+        let hour = end.hour();
         let keyframe = hour > self.keyframe_hour;
         self.keyframe_hour = hour;
         if keyframe {
@@ -322,17 +324,24 @@ impl Partition {
         let mut experiments = Vec::new();
         let mut hash = crate::bytes::Bytes::default();
         for (index, slot) in self.attribution.slots.iter_mut().enumerate() {
-            let mut blocks = slot.totals.take_changes();
+            // The changes belong to the first look: the ring is that of its end.
+            slot.minutes.turn(first_end);
+            let (mut blocks, mut minutes) = (slot.totals.take_changes(), slot.minutes.take_changes());
             if keyframe {
                 blocks = slot.totals.blocks().into_iter().cloned().collect();
+                minutes = slot.minutes.blocks().into_iter().cloned().collect();
                 slot.totals.drop_empty();
+                slot.minutes.drop_empty();
             }
             hash.text(&slot.experiment.id);
             hash.text(&slot.salt);
             slot.tallies.write(&mut hash);
             hash.fixed128(slot.totals.hash());
+            hash.fixed128(slot.minutes.hash());
+            slot.minutes.turn(end);
             let published = self.published_tallies.get(&(index as SlotIndex));
-            if blocks.is_empty() && published == Some(&slot.tallies) && !keyframe && !changed {
+            let same = blocks.is_empty() && minutes.is_empty() && published == Some(&slot.tallies);
+            if same && !keyframe && !changed {
                 continue;
             }
             self.published_tallies.insert(index as SlotIndex, slot.tallies.clone());
@@ -342,6 +351,7 @@ impl Partition {
                 metrics: slot.metrics.iter().map(|metric| metric.metric.id.clone()).collect(),
                 tallies: slot.tallies.clone(),
                 blocks,
+                minutes,
             });
         }
         self.counters.write(&mut hash);
@@ -457,6 +467,10 @@ impl Partition {
             Ok(seen) => seen,
             Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
         };
+        let lost = match self.lost(&event) {
+            Ok(lost) => lost,
+            Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
+        };
         let key = id_key(event.id.0, unit);
         let digest = digest::digest(&event);
         if let Some(known) = self.dedupe.find(key)? {
@@ -478,6 +492,7 @@ impl Partition {
             _ => None,
         };
         let need = match (&event.body, &correction) {
+            _ if lost.is_some() => Need::Nothing,
             (Body::Exposure { .. }, _) => Need::Exposure,
             (Body::Conversion { .. }, _) => Need::Conversion(conversion.expect("made from this event")),
             (_, Some(correction)) => correction.need(),
@@ -490,7 +505,7 @@ impl Partition {
         let filters = conversion.map_or(0, |conversion| conversion.filters);
         self.dedupe.insert(Entry { key, value: Remembered { digest, filters } });
         effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event: &event });
-        self.count(&event, unit, key, digest, seen, conversion, correction, effects);
+        self.count(&event, unit, key, digest, seen, conversion, lost, correction, effects);
         Ok(Outcome::Accepted)
     }
 
@@ -572,6 +587,17 @@ impl Partition {
         Ok(Some(Seen { slot, variant: index, assigned, misbucketed, event }))
     }
 
+    /// How many exposures were lost, and of which phase, if the event reports that.
+    fn lost(&self, event: &Event<'_>) -> Result<Option<(SlotIndex, u64)>, (Reason, String)> {
+        let Some(report) = lost::report(event).map_err(|detail| (Reason::Malformed, detail))? else { return Ok(None) };
+        // A version that is not known was refused before.
+        let judging = self.versions.judging(event.config_version).ok().flatten();
+        let found = judging.and_then(|all| all.experiments.get(report.experiment));
+        let slot = found.and_then(|experiment| self.slot(report.experiment, salt(experiment)));
+        let unknown = || (Reason::UnknownExperiment, format!("there is no experiment '{}'", report.experiment));
+        slot.map(|slot| Some((slot, report.exposures))).ok_or_else(unknown)
+    }
+
     fn conversion(&self, event: &Event<'_>) -> Option<Conversion> {
         let Body::Conversion { name, value, .. } = &event.body else { return None };
         let known = self.catalogue.name(name);
@@ -593,6 +619,7 @@ impl Partition {
         digest: Digest,
         seen: Option<Seen<'_>>,
         conversion: Option<Conversion>,
+        lost: Option<(SlotIndex, u64)>,
         correction: Option<Correction>,
         effects: &mut dyn Effects,
     ) {
@@ -612,6 +639,12 @@ impl Partition {
                 }
                 let changed = self.attribution.expose(unit, seen, self.log_time);
                 self.counters.attributed = self.counters.attributed.saturating_add_signed(changed);
+            }
+            Body::Conversion { .. } if lost.is_some() => {
+                let (slot, exposures) = lost.expect("just asked");
+                self.counters.lost_reports += 1;
+                let tallies = &mut self.attribution.slots[usize::from(slot)].tallies;
+                tallies.lost = tallies.lost.saturating_add(exposures);
             }
             Body::Conversion { experiment, .. } => {
                 let conversion = conversion.expect("made from this event");

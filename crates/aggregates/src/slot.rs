@@ -1,6 +1,7 @@
 //! One phase of one experiment in one partition: its definition made ready for the fold, and its sums.
 
 use crate::cell::Contribution;
+use crate::minutes::Minutes;
 use crate::totals::{Place, SEGMENTS_MAX, SegmentValues, Totals};
 use crate::units::{Conversion, Enrolment};
 use assay_experiment::{
@@ -25,6 +26,8 @@ pub(crate) struct Slot {
     /// Nothing from it on counts.
     pub ended: Option<Timestamp>,
     pub totals: Totals,
+    /// The last hour by minutes.
+    pub minutes: Minutes,
     pub tallies: Tallies,
 }
 
@@ -59,6 +62,8 @@ pub struct Tallies {
     pub exposures: u64,
     /// Exposures from before the experiment was live, or after it ended.
     pub outside: u64,
+    /// Exposures that an edge showed and could not write, as it reported them.
+    pub lost: u64,
     /// Units, one for each metric, whose total is beyond what a unit may contribute and is clamped to it.
     pub clamped: i64,
     /// Exposures that the hash would not give, by the variant shown and the library that chose it: another variant, or a unit outside of
@@ -151,6 +156,7 @@ impl Slot {
             live_from,
             ended: None,
             totals: Totals::new(&listed, 0),
+            minutes: Minutes::new(),
             tallies: Tallies { entered: vec![0; experiment.variants.len()], ..Tallies::default() },
         };
         slot.add_metrics(experiment, definitions, catalogue, live_from);
@@ -212,6 +218,7 @@ impl Slot {
         self.width += wanted.len() as u8 + u8::from(metric.covariate.is_some());
         self.metrics.push(SlotMetric { metric, live_from, column });
         self.totals.widen(self.metrics.len());
+        self.minutes.widen(self.metrics.len());
     }
 
     /// How many running totals a new enrolment needs.

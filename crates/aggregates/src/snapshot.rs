@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Starts every snapshot, so that other files are recognised as such.
-const MAGIC: &[u8; 8] = b"assaysn1";
+const MAGIC: &[u8; 8] = b"assaysn2";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -244,6 +244,7 @@ fn write_slot(slot: &Slot, out: &mut Bytes) {
     }
     slot.tallies.write(out);
     slot.totals.write(out);
+    slot.minutes.write(out);
 }
 
 fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, RestoreError> {
@@ -274,5 +275,6 @@ fn read_slot(from: &mut Reader<'_>, catalogue: &Catalogue) -> Result<Slot, Resto
     slot.experiment.metrics = used;
     slot.tallies = Tallies::read(from)?;
     slot.totals.restore(from)?;
+    slot.minutes.restore(from)?;
     Ok(slot)
 }

@@ -47,6 +47,8 @@ pub(crate) struct Totals {
     rows: usize,
     metrics: usize,
     index: HashMap<(u8, i64), u32>,
+    /// Where the last block asked for is: a unit asks for its own once per metric.
+    recent: ((u8, i64), u32),
     blocks: Vec<Tracked>,
     dirty: Vec<u32>,
     /// Hours below this are in the block of their day's first hour.
@@ -54,6 +56,9 @@ pub(crate) struct Totals {
     /// Wrapping sum of the blocks' hashes as of the last look.
     hash: u128,
 }
+
+/// No variant has this number.
+const NOWHERE: ((u8, i64), u32) = ((u8::MAX, 0), 0);
 
 #[derive(Debug)]
 struct Tracked {
@@ -100,6 +105,7 @@ impl Totals {
             rows,
             metrics,
             index: HashMap::new(),
+            recent: NOWHERE,
             blocks: Vec::new(),
             dirty: Vec::new(),
             days_below: i64::MIN,
@@ -185,7 +191,19 @@ impl Totals {
 
     /// Forgets blocks that are zero and were published as such.
     pub fn drop_empty(&mut self) {
-        self.blocks.retain(|tracked| tracked.dirty || !tracked.block.is_zero());
+        self.retain(|tracked| tracked.dirty || !tracked.block.is_zero());
+    }
+
+    /// Forgets what lies below an hour, as if it had never been.
+    pub fn forget_below(&mut self, hour: i64) {
+        let gone = self.blocks.iter().filter(|tracked| tracked.block.hour < hour);
+        self.hash = gone.fold(self.hash, |hash, tracked| hash.wrapping_sub(tracked.hash));
+        self.retain(|tracked| tracked.block.hour >= hour);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Tracked) -> bool) {
+        self.blocks.retain(keep);
+        self.recent = NOWHERE;
         let places = self.blocks.iter().enumerate();
         self.index = places.map(|(at, tracked)| ((tracked.block.variant, tracked.block.hour), at as u32)).collect();
         let places = self.blocks.iter().enumerate();
@@ -193,7 +211,11 @@ impl Totals {
     }
 
     fn block(&mut self, variant: u8, hour: i64) -> usize {
+        if self.recent.0 == (variant, hour) {
+            return self.recent.1 as usize;
+        }
         if let Some(&at) = self.index.get(&(variant, hour)) {
+            self.recent = ((variant, hour), at);
             return at as usize;
         }
         let at = self.blocks.len();

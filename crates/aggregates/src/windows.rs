@@ -24,6 +24,11 @@ impl Windows {
         closed
     }
 
+    /// Where a window ends.
+    pub fn end_of(&self, window: i64) -> Timestamp {
+        Timestamp((window + 1).saturating_mul(self.length.0))
+    }
+
     /// Start of the open window.
     pub fn start(&self) -> Timestamp {
         Timestamp(self.open.unwrap_or(0).saturating_mul(self.length.0))

@@ -8,7 +8,7 @@ use crate::infer::{Memory, infer, observe};
 use crate::part::{Freeze, Head, Part, Phase, WAITING_MAX};
 use crate::results::{Freshness, Results};
 use crate::sums::Sums;
-use assay_aggregates::{Counters, Look, Tallies};
+use assay_aggregates::{Counters, Look, Reason, Tallies, ring_start};
 use assay_experiment::{Definitions, Experiment, Span, Status, Timestamp, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,6 +135,7 @@ impl Analysis {
             }
             self.apply();
             let at = self.end_of(look);
+            self.turn(ring_start(at));
             for (phase, sums) in &mut self.sums {
                 sums.mature(at, self.late);
                 let memory = self.memory.entry(phase.clone()).or_default();
@@ -178,6 +179,13 @@ impl Analysis {
 
     pub(crate) fn end_of(&self, look: i64) -> Timestamp {
         Timestamp((look + 1) * self.length.0)
+    }
+
+    /// Forgets minutes that left the last hour: partitions do not publish them again.
+    fn turn(&mut self, from: i64) {
+        self.sums.values_mut().for_each(|sums| sums.turn(from));
+        let experiments = self.parts.iter_mut().flat_map(|part| part.experiments.values_mut());
+        experiments.for_each(|it| it.minutes.retain(|&(_, minute), _| minute >= from));
     }
 
     /// Takes everything from the stage into the sums.
@@ -346,6 +354,12 @@ impl Analysis {
             infer(sums, look, self.late, in_force(&self.definitions, phase).is_some(), memory)
         };
         let mut experiments: Vec<_> = self.sums.iter().map(result).collect();
+        let share = |count: u64| (counters.records > 0).then(|| count as f64 / counters.records as f64);
+        let rejected = Reason::ALL.iter().map(|&reason| counters.rejected(reason)).sum();
+        for experiment in &mut experiments {
+            experiment.rejected_share = share(rejected);
+            experiment.late_share = share(counters.rejected(Reason::Late));
+        }
         // The phase in force comes first, because readers look an experiment up by its id.
         experiments.sort_by(|one, other| (&one.id, !one.in_force).cmp(&(&other.id, !other.in_force)));
         Results {

@@ -106,6 +106,8 @@ pub(crate) struct PartExperiment {
     pub metrics: Vec<String>,
     pub tallies: Tallies,
     pub blocks: BTreeMap<(u8, i64), Block>,
+    /// By minute of first exposure, of the last hour.
+    pub minutes: BTreeMap<(u8, i64), Block>,
     /// Blocks that changed since they were last written to a table.
     pub changed: BTreeSet<(u8, i64)>,
 }
@@ -222,6 +224,9 @@ impl Pending {
                     let known: BTreeSet<(u8, i64)> = new.blocks.iter().map(|it| (it.variant, it.hour)).collect();
                     old.blocks.retain(|block| !known.contains(&(block.variant, block.hour)));
                     new.blocks.append(&mut old.blocks);
+                    let known: BTreeSet<(u8, i64)> = new.minutes.iter().map(|it| (it.variant, it.hour)).collect();
+                    old.minutes.retain(|block| !known.contains(&(block.variant, block.hour)));
+                    new.minutes.append(&mut old.minutes);
                 }
                 None => newer.experiments.push(old),
             }

@@ -14,6 +14,8 @@ pub(crate) struct Sums {
     pub rows: Vec<Row>,
     pub tallies: Tallies,
     blocks: BTreeMap<(i64, u8), Block>,
+    /// Units of the last hour: by minute of first exposure and variant, a cell for each metric.
+    minutes: BTreeMap<(i64, u8), Vec<Cell>>,
     /// Per variant: units per row, and cells per row and metric, of all hours.
     open: Vec<Totals>,
     /// The same of mature hours, per metric.
@@ -52,6 +54,7 @@ impl Sums {
             metrics,
             tallies: Tallies { entered: vec![0; arms], ..Tallies::default() },
             blocks: BTreeMap::new(),
+            minutes: BTreeMap::new(),
             rows,
         }
     }
@@ -71,7 +74,8 @@ impl Sums {
     pub fn fits(&self, changes: &ExperimentChanges) -> bool {
         let arms = self.experiment.variants.len();
         let fits = |block: &Block| usize::from(block.variant) < arms && block.units.len() == self.rows.len();
-        changes.tallies.entered.len() == arms && changes.blocks.iter().all(fits)
+        let of_all = |block: &Block| usize::from(block.variant) < arms && block.units.len() == 1;
+        changes.tallies.entered.len() == arms && changes.blocks.iter().all(fits) && changes.minutes.iter().all(of_all)
     }
 
     /// Replaces what a partition contributed by what it contributes now.
@@ -89,12 +93,20 @@ impl Sums {
             }
             self.add(&block, &columns, true);
         }
+        for block in changes.minutes {
+            let old = part.minutes.insert((block.variant, block.hour), block.clone());
+            if let Some(old) = old {
+                self.add_minute(&old, &columns, Cell::unmerge);
+            }
+            self.add_minute(&block, &columns, Cell::merge);
+        }
     }
 
     /// Adds all that a partition contributed.
     pub fn add_part(&mut self, part: &PartExperiment) {
         let columns = self.columns(&part.metrics);
         part.blocks.values().for_each(|block| self.add(block, &columns, true));
+        part.minutes.values().for_each(|block| self.add_minute(block, &columns, Cell::merge));
     }
 
     fn column(&self, id: &str) -> Option<usize> {
@@ -132,6 +144,20 @@ impl Sums {
                 }
             }
         }
+    }
+
+    fn add_minute(&mut self, block: &Block, columns: &[usize], change: fn(&mut Cell, &Cell)) {
+        let metrics = self.metrics.len();
+        let merged = self.minutes.entry((block.hour, block.variant)).or_insert_with(|| vec![Cell::default(); metrics]);
+        // A record from before a metric was added has fewer cells.
+        for (cell, &metric) in block.cells.iter().zip(columns) {
+            change(&mut merged[metric], cell);
+        }
+    }
+
+    /// Forgets minutes that are not in the last hour any more.
+    pub fn turn(&mut self, from: i64) {
+        self.minutes = self.minutes.split_off(&(from, 0));
     }
 
     /// Log time reached `now`: hours whose last unit's window has passed, and for which nothing can come any more, become mature.
@@ -195,6 +221,17 @@ impl Sums {
             Maturity::Matured => &self.matured[variant],
         };
         &totals.cells[row * self.metrics.len() + metric]
+    }
+
+    /// Units first exposed in `[from, to)` minutes of the last hour, with their values so far.
+    pub fn last_hour(&self, variant: usize, metric: usize, from: i64, to: i64) -> Cell {
+        let mut sum = Cell::default();
+        for ((_, of), cells) in self.minutes.range((from, 0)..(to, 0)) {
+            if usize::from(*of) == variant {
+                sum.merge(&cells[metric]);
+            }
+        }
+        sum
     }
 
     /// Units exposed in `[from, to)` hours, with their values so far.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to people is what a command does")]
 
 mod analyze;
+mod archive;
 mod bucket;
 mod check;
 mod dead_letters;
@@ -14,7 +15,11 @@ mod engine;
 mod grid;
 mod health;
 mod http_client;
+mod overseer;
+mod pace;
 mod peek;
+mod planning;
+mod posting;
 mod power;
 mod random;
 mod replay;

@@ -24,6 +24,7 @@ mod parse_schema;
 pub mod partitioner;
 mod problem;
 mod read;
+pub mod snapshot;
 mod time;
 mod validate;
 mod vocabulary;

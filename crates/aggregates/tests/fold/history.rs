@@ -1,7 +1,7 @@
 //! Random histories of a few units, and folding them.
 
 use crate::driver::Driver;
-use assay_aggregates::{Block, Look};
+use assay_aggregates::{Block, ExperimentChanges, Look, ring_start};
 use assay_experiment::control::Genesis;
 use assay_experiment::{Timestamp, format_time, partitioner};
 use proptest::prelude::*;
@@ -127,6 +127,11 @@ pub enum What {
     },
     Bot,
     Erase,
+    /// An edge, whose number comes after the units', lost exposures of an experiment; one beyond the last is none.
+    Lose {
+        experiment: usize,
+        exposures: i64,
+    },
     /// Of a version, in every partition.
     Publish(u64),
 }
@@ -204,6 +209,7 @@ fn step() -> impl Strategy<Value = Step> {
             target: pick.into(), target_time_s: i64::from(wrongly), name: 0, value: 0,
         }),
         2 => prop_oneof![4 => Just(What::Bot), 1 => Just(What::Erase)],
+        2 => (0..=EXPERIMENTS.len(), 1i64..1_000).prop_map(|(experiment, exposures)| What::Lose { experiment, exposures }),
         1 => (2..=VERSIONS).prop_map(What::Publish),
     ];
     let gap = prop_oneof![4 => (0i64..3, Just(0)), 3 => (Just(1), 0i64..150), 1 => (Just(1), 150i64..2_200)];
@@ -232,6 +238,7 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
                     What::Expose { country, .. } => *country = (*country + 1) % 3,
                     What::Convert { gift, .. } => *gift = !*gift,
                     What::Correct { value, .. } => *value += 1,
+                    What::Lose { exposures, .. } => *exposures += 1,
                     What::Bot | What::Erase | What::Publish(_) => {}
                 }
             }
@@ -239,6 +246,9 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
             continue;
         }
         let (mut unit, mut what) = (step.unit, step.what.clone());
+        if let What::Lose { .. } = what {
+            unit += UNITS;
+        }
         if let What::Correct { target, target_time_s: wrongly, .. } = step.what {
             let conversions: Vec<&Record> =
                 records.iter().filter(|record| matches!(record.what, What::Convert { .. })).collect();
@@ -332,6 +342,10 @@ impl Record {
                 "event_type": "retraction", "kind": "correct", "target_event_id": uuid(*target),
                 "target_event_time": time(*target_time_s), "event_name": name(*of), "event_value": decimal(*value),
             }),
+            What::Lose { experiment, exposures } => json!({
+                "event_type": "conversion", "unit_type": "edge", "event_name": "assay.exposures_lost", "event_value": exposures,
+                "attributes": {"experiment": EXPERIMENTS.get(*experiment).unwrap_or(&"none"), "cause": "queue_full"},
+            }),
             What::Bot => json!({"event_type": "retraction", "kind": "bot"}),
             What::Erase => json!({"event_type": "retraction", "kind": "erase"}),
             What::Publish(_) => unreachable!("definitions are no event"),
@@ -407,12 +421,29 @@ pub fn fold_with_restarts(history: &History, partitions: u32, cuts: &[usize]) ->
 
 /// Sums over all partitions: what is not zero, by (phase and variant, hour).
 pub fn merged(partitions: &[Folded]) -> Vec<((String, i64), Block)> {
+    sums(partitions, |changes| &changes.blocks)
+}
+
+/// The same of the last hour's minutes, from one of them on.
+pub fn ring(partitions: &[Folded], from: i64) -> Vec<((String, i64), Block)> {
+    let mut all = sums(partitions, |changes| &changes.minutes);
+    all.retain(|((_, minute), _)| *minute >= from);
+    all
+}
+
+/// The first minute of the last hour before the last look.
+pub fn ring_end(partitions: &[Folded]) -> i64 {
+    let last = partitions.iter().filter_map(|it| it.looks.last()).map(Look::as_of).max();
+    ring_start(last.expect("the last record is a tick"))
+}
+
+fn sums(partitions: &[Folded], blocks: impl Fn(&ExperimentChanges) -> &Vec<Block>) -> Vec<((String, i64), Block)> {
     let mut total: BTreeMap<(String, u8, i64), Block> = BTreeMap::new();
     for partition in partitions {
         let mut newest: BTreeMap<(String, u8, i64), Block> = BTreeMap::new();
         for look in &partition.looks {
             for experiment in &look.experiments {
-                for block in &experiment.blocks {
+                for block in blocks(experiment) {
                     let phase = format!("{}/{}", experiment.id, experiment.salt);
                     newest.insert((phase, block.variant, block.hour), block.clone());
                 }

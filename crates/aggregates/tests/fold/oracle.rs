@@ -5,7 +5,7 @@
 
 use crate::history::{
     self, Age, EXPERIMENTS, History, LIMITS, Limits, Record, Step, UNITS, What, fold, history, history_from, merged,
-    metrics, salt, unit,
+    metrics, ring, ring_end, salt, unit,
 };
 use assay_aggregates::{Look, Reason};
 use assay_experiment::assignment::{Tag, bucket};
@@ -23,10 +23,16 @@ type Sums = BTreeMap<(Phase, usize, i64, usize, &'static str), [i128; 7]>;
 struct Truth {
     sums: Sums,
     units: BTreeMap<(Phase, usize, i64, usize), i64>,
+    /// By phase, variant and minute of the last hour: units; and what metrics sum up over all of them.
+    ring_units: BTreeMap<(Phase, usize, i64), i64>,
+    ring: BTreeMap<(Phase, usize, i64, &'static str), [i128; 7]>,
     /// By phase: crossed, entered by variant.
     tallies: BTreeMap<Phase, (i64, [i64; 2])>,
     /// By phase: exposures, those outside of the phase's time, and those that the hash would not give, by variant.
     exposures: BTreeMap<Phase, (u64, u64, [u64; 2])>,
+    /// By phase: exposures that edges could not write, and how many such reports there were.
+    lost: BTreeMap<Phase, u64>,
+    lost_reports: u64,
     accepted: [u64; 3],
     duplicates: u64,
     rejected: BTreeMap<Reason, u64>,
@@ -90,7 +96,13 @@ fn by_hash(salt: &str, name: &str) -> (usize, bool) {
     )
 }
 
-fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record]) -> Truth {
+/// The first minute of the last hour before the end of a look.
+fn ring_from(look: &Look) -> i64 {
+    let end = (look.first + 1) * look.length.0;
+    (end - 1).div_euclid(60 * US) - 59
+}
+
+fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record], ring_from: i64) -> Truth {
     let limits = history.limits;
     let (future, late, slack) = (limits.future_s * US, limits.late_s * US, limits.slack_s * US);
     let mut truth = Truth::default();
@@ -130,6 +142,8 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             Some(Reason::Late)
         } else if named.is_some_and(|named| !published.known.contains(&named)) {
             Some(Reason::UnknownVersion)
+        } else if matches!(record.what, What::Lose { experiment, .. } if experiment >= EXPERIMENTS.len()) {
+            Some(Reason::UnknownExperiment)
         } else {
             None
         };
@@ -163,7 +177,7 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
         accepted.push(Accepted { record, now, phase, counts });
         truth.accepted[match record.what {
             What::Expose { .. } => 0,
-            What::Convert { .. } => 1,
+            What::Convert { .. } | What::Lose { .. } => 1,
             _ => 2,
         }] += 1;
         if let (Some(phase), What::Expose { variant, .. }) = (phase, &record.what) {
@@ -172,6 +186,10 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             tally.0 += 1;
             tally.1 += u64::from(!counts);
             tally.2[*variant] += u64::from(phase.0 == 2 && (!lets_in || hash != *variant));
+        }
+        if let What::Lose { experiment, exposures } = record.what {
+            *truth.lost.entry((experiment, salt(experiment, published.version))).or_default() += exposures as u64;
+            truth.lost_reports += 1;
         }
         if record.what == What::Erase {
             erased.insert(record.unit);
@@ -185,10 +203,11 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             continue;
         }
         for (&phase, live) in &published.phases {
-            one_unit(&own, phase, live, limits, &mut truth);
+            one_unit(&own, phase, live, limits, ring_from, &mut truth);
         }
     }
     truth.sums.retain(|_, sums| sums.iter().any(|&sum| sum != 0));
+    truth.ring.retain(|_, sums| sums.iter().any(|&sum| sum != 0));
     truth.units.retain(|_, units| *units != 0);
     truth.tallies.retain(|_, tally| *tally != Default::default());
     truth
@@ -240,7 +259,14 @@ fn corrections(own: &[(usize, &Accepted<'_>)], limits: Limits, truth: &mut Truth
 type Shown = ((i64, i64, usize, u128), usize, i64, usize);
 
 /// One unit in one phase. Experiment 0 excludes crossed units, 1 keeps them where they were first, 2 where the hash puts them.
-fn one_unit(own: &[(usize, &Accepted<'_>)], phase: Phase, live: &Live, limits: Limits, truth: &mut Truth) {
+fn one_unit(
+    own: &[(usize, &Accepted<'_>)],
+    phase: Phase,
+    live: &Live,
+    limits: Limits,
+    ring_from: i64,
+    truth: &mut Truth,
+) {
     let slack = limits.slack_s * US;
     let exposures: Vec<Shown> = own
         .iter()
@@ -286,6 +312,10 @@ fn one_unit(own: &[(usize, &Accepted<'_>)], phase: Phase, live: &Live, limits: L
     let ever = live.ended.map_or(i64::MAX - first, |ended| ended - first);
     let worth = |of: Vec<(i64, usize, i64, bool)>| of.iter().map(|it| it.2).sum::<i64>();
     let count = |of: Vec<(i64, usize, i64, bool)>| ONE * of.len() as i64;
+    let minute = first.div_euclid(60 * US);
+    if minute >= ring_from {
+        *truth.ring_units.entry((phase, variant, minute)).or_default() += 1;
+    }
     // Row 0 is everybody; then come DE, FR, other.
     for row in [0, 1 + country.min(2)] {
         let hour = first.div_euclid(H);
@@ -310,6 +340,10 @@ fn one_unit(own: &[(usize, &Accepted<'_>)], phase: Phase, live: &Live, limits: L
             let (y, x) = (i128::from(y), i128::from(x));
             let add = [1, i128::from(y != 0), y, y * y, x, x * x, x * y];
             sums.iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
+            if row == 0 && minute >= ring_from {
+                let sums = truth.ring.entry((phase, variant, minute, metric)).or_default();
+                sums.iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
+            }
         }
     }
 }
@@ -317,7 +351,7 @@ fn one_unit(own: &[(usize, &Accepted<'_>)], phase: Phase, live: &Live, limits: L
 /// What the looks of a partition say up to one of them.
 fn said(looks: &[Look]) -> Truth {
     let mut truth = Truth::default();
-    let mut blocks = BTreeMap::new();
+    let (mut blocks, mut minutes) = (BTreeMap::new(), BTreeMap::new());
     for look in looks {
         for changes in &look.experiments {
             let experiment = EXPERIMENTS.iter().position(|id| *id == changes.id).unwrap();
@@ -325,6 +359,7 @@ fn said(looks: &[Look]) -> Truth {
             let phase = (experiment, salt);
             let tallies = &changes.tallies;
             truth.tallies.insert(phase, (tallies.crossed, [tallies.entered[0], tallies.entered[1]]));
+            truth.lost.insert(phase, tallies.lost);
             let astray = |shown: u8| {
                 let of = tallies.misbucketed.iter().filter(move |((variant, _), _)| *variant == shown);
                 of.map(|(_, count)| count).sum::<u64>()
@@ -332,6 +367,10 @@ fn said(looks: &[Look]) -> Truth {
             truth.exposures.insert(phase, (tallies.exposures, tallies.outside, [astray(0), astray(1)]));
             for block in &changes.blocks {
                 blocks.insert((phase, block.variant, block.hour), (block.clone(), changes.metrics.clone()));
+            }
+            for block in &changes.minutes {
+                assert!(block.hour >= ring_from(look), "what left is not published");
+                minutes.insert((phase, block.variant, block.hour), (block.clone(), changes.metrics.clone()));
             }
         }
     }
@@ -346,14 +385,28 @@ fn said(looks: &[Look]) -> Truth {
             }
         }
     }
+    let from = looks.last().map_or(i64::MAX, ring_from);
+    for ((phase, variant, minute), (block, ids)) in minutes.into_iter().filter(|((.., minute), _)| *minute >= from) {
+        assert_eq!((block.units.len(), block.cells.len()), (1, ids.len()), "over all units only");
+        truth.ring_units.insert((phase, usize::from(variant), minute), block.units[0]);
+        for (cell, id) in block.cells.iter().zip(&ids) {
+            let sums = [cell.units.into(), cell.nonzero.into(), cell.y, cell.yy, cell.x, cell.xx, cell.xy];
+            let metric = metrics(0, 3).into_iter().find(|metric| metric == id).unwrap();
+            truth.ring.insert((phase, usize::from(variant), minute, metric), sums);
+        }
+    }
+    truth.ring.retain(|_, sums| sums.iter().any(|&sum| sum != 0));
+    truth.ring_units.retain(|_, units| *units != 0);
     truth.sums.retain(|_, sums| sums.iter().any(|&sum| sum != 0));
     truth.units.retain(|_, units| *units != 0);
     truth.tallies.retain(|_, tally| *tally != Default::default());
     truth.exposures.retain(|_, tally| *tally != Default::default());
+    truth.lost.retain(|_, lost| *lost != 0);
     if let Some(look) = looks.last() {
         let counters = &look.counters;
         truth.accepted = counters.accepted;
         truth.duplicates = counters.duplicates;
+        truth.lost_reports = counters.lost_reports;
         let rejected = Reason::ALL.into_iter().map(|reason| (reason, counters.rejected(reason)));
         truth.rejected = rejected.filter(|(_, count)| *count > 0).collect();
         truth.retracted = counters.retracted;
@@ -372,7 +425,7 @@ fn check(history: &History, partitions: u32) {
                 .filter(|(next, _)| *next <= look.next_offset)
                 .map(|(_, record)| record)
                 .collect();
-            let expected = oracle(history, partition.partition, partition.partitions, &prefix);
+            let expected = oracle(history, partition.partition, partition.partitions, &prefix, ring_from(look));
             let found = said(&partition.looks[..=at]);
             assert_eq!(
                 found,
@@ -416,7 +469,11 @@ proptest! {
             let delay = share * slack_s / 1_000;
             if twice { vec![delay, slack_s] } else { vec![delay] }
         });
-        prop_assert_eq!(merged(&fold(&one, 1)), merged(&fold(&other, partitions)));
+        let (one, other) = (fold(&one, 1), fold(&other, partitions));
+        prop_assert_eq!(merged(&one), merged(&other));
+        // The last hour as of the later of the two ends.
+        let from = ring_end(&one).max(ring_end(&other));
+        prop_assert_eq!(ring(&one, from), ring(&other, from));
     }
 
     /// Invariant 8: when every unit is taken out, nothing is left, exactly.
@@ -428,9 +485,9 @@ proptest! {
             let (id, what) = (1_000_000 + unit as u128, What::Bot);
             all.records.push(Record { id, at_s: last, time_s: last, unit, what, astray: false });
         }
-        for ((_, _), block) in merged(&fold(&all, partitions)) {
-            prop_assert!(block.is_zero(), "{block:?}");
-        }
+        let all = fold(&all, partitions);
+        prop_assert_eq!(merged(&all), []);
+        prop_assert_eq!(ring(&all, ring_end(&all)), []);
     }
 
     /// Invariant 16: a restart at any record changes nothing that follows.

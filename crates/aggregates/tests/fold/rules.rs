@@ -340,3 +340,41 @@ fn totals_beyond_the_limit_are_clamped_counted_and_exact_again() {
     driver.event(at(8_000_000), &taken_out(6, at(0), "bot"));
     assert_eq!(clamped(&mut driver, 10), (0, 0));
 }
+
+/// What an edge could not write counts for its experiment, exactly once, and makes no unit.
+#[test]
+fn reports_of_lost_exposures_count_for_their_experiment_alone() {
+    let mut driver = shop();
+    let report = |number: u64, change: serde_json::Value| {
+        let mut more = json!({
+            "event_type": "conversion", "unit_type": "edge", "unit_id": "edge-1", "event_name": "assay.exposures_lost",
+            "event_value": 17, "attributes": {"experiment": "shop", "cause": "log_failed"},
+        });
+        change.as_object().unwrap().iter().for_each(|(name, value)| more[name] = value.clone());
+        event(number, at(0), more)
+    };
+    assert_eq!(driver.event(at(0), &report(1, json!({}))), None);
+    assert_eq!(driver.event(at(0), &report(1, json!({}))), None);
+    assert_eq!(driver.event(at(0), &report(2, json!({"event_value": 3}))), None);
+    for (change, reason) in [
+        (json!({"attributes": {"experiment": "none"}}), Reason::UnknownExperiment),
+        (json!({"attributes": {}}), Reason::Malformed),
+        (json!({"event_value": 1.5}), Reason::Malformed),
+        (json!({"event_value": -1}), Reason::Malformed),
+        (json!({"event_value": null}), Reason::Malformed),
+        (json!({"config_version": 9}), Reason::UnknownVersion),
+    ] {
+        let letter = driver.event(at(0), &report(3, change.clone())).unwrap();
+        assert_eq!(letter.reason, reason, "{change}: {}", letter.detail);
+    }
+    let back = json!({
+        "event_type": "retraction", "kind": "correct", "target_event_id": "00000000-0000-4000-8000-000000000001",
+        "target_event_time": format_time(at(0)), "event_value": 17,
+    });
+    assert!(driver.event(at(0), &report(4, back)).unwrap().detail.contains("cannot be taken back"));
+    driver.restart();
+    driver.tick(at(MINUTE));
+    assert_eq!(tallies(&driver, "s1").lost, 20);
+    assert_eq!((counters(&driver).duplicates, counters(&driver).unattributed()), (1, 0));
+    assert_eq!(driver.state().size().units, 0);
+}

@@ -1,7 +1,7 @@
 //! A log in a few lines of text, its look records, and results as tables.
 //!
 //! A script has one line per record: `TIME expose EXPERIMENT/VARIANT UNIT [ATTRIBUTE=VALUE…]`, `TIME do EVENT UNIT [VALUE]`,
-//! `TIME tick [PARTITION…]`, `TIME publish VERSION [PARTITION…]`. Times are like `90`, `2m` or `1h30m` after the start and never go back.
+//! `TIME bot UNIT`, `TIME tick [PARTITION…]`, `TIME publish VERSION [PARTITION…]`. Times are like `90`, `2m` or `1h30m` after the start and never go back.
 
 use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition};
 use assay_analysis::{Analysis, Results, Service};
@@ -89,6 +89,7 @@ impl World {
                     }
                     self.event(at, words[3], event);
                 }
+                "bot" => self.event(at, words[2], json!({"event_type": "retraction", "kind": "bot"})),
                 "tick" => self.each(&words[2..], |world, partition| world.control(partition, at, &control::tick())),
                 "publish" => {
                     let number: u64 = words[2].parse().unwrap();
@@ -244,8 +245,18 @@ pub fn check(found: &str, expected: &str) {
 /// Everything about the experiments that does not depend on earlier looks.
 pub fn totals(results: &Results) -> String {
     let mut json = results.to_json("test");
-    for name in ["p_value_running", "p_value_adjusted", "intersection", "drift_suspected", "crossed", "looks_evaluated"]
-    {
+    for name in [
+        "p_value_running",
+        "p_value_adjusted",
+        "intersection",
+        "drift_suspected",
+        "crossed",
+        "looks_evaluated",
+        "safe_p_value_running",
+        "harm_p_value_running",
+        "decision",
+        "verdict",
+    ] {
         remove(&mut json["experiments"], name);
     }
     json["experiments"].to_string()

@@ -135,7 +135,7 @@ fn unbalanced_attributes_show() {
 }
 
 #[test]
-fn cohorts_are_whole_hours_and_say_which() {
+fn cohorts_end_with_the_look_and_say_what_they_cover() {
     let world = |end: &str| {
         let mut world = World::new(
             2,
@@ -165,12 +165,24 @@ fn cohorts_are_whole_hours_and_say_which() {
            24h: "2026-05-08T08:00:00Z" to "2026-05-09T08:00:00Z": 24 units, sum 4500.0, mean 187.5
            7d: "2026-05-02T08:00:00Z" to "2026-05-09T08:00:00Z": 168 units, sum 19404.0, mean 115.5"#,
     );
-    // Within an hour the last hour is the one before it, and the others count what there is of the hour under way.
+    // Within an hour the last one is that of the last sixty minutes, and the others count what there is of the hour under way.
     check(
         &world("199h45m tick"),
-        r#"1h: "2026-05-09T06:00:00Z" to "2026-05-09T07:00:00Z": 1 units, sum 198.0, mean 198.0
+        r#"1h: "2026-05-09T06:45:00Z" to "2026-05-09T07:45:00Z": 1 units, sum 199.0, mean 199.0
            24h: "2026-05-08T08:00:00Z" to "2026-05-09T07:45:00Z": 24 units, sum 4500.0, mean 187.5
            7d: "2026-05-02T08:00:00Z" to "2026-05-09T07:45:00Z": 168 units, sum 19404.0, mean 115.5"#,
+    );
+    // A minute leaves as a whole: the one that is under way takes its place.
+    let last_hour = |end: &str| world(end).lines().next().map(str::to_owned).unwrap();
+    check(
+        &[last_hour("200h30m tick"), last_hour("200h30m1s tick")].join("\n"),
+        r#"1h: "2026-05-09T07:30:00Z" to "2026-05-09T08:30:00Z": 1 units, sum 199.0, mean 199.0
+           1h: "2026-05-09T07:31:00Z" to "2026-05-09T08:30:01Z": 0 units, sum 0.0, mean null"#,
+    );
+    // A bot that is found out leaves it at once.
+    check(
+        &last_hour("199h40m bot u199\n199h45m tick"),
+        r#"1h: "2026-05-09T06:45:00Z" to "2026-05-09T07:45:00Z": 0 units, sum 0.0, mean null"#,
     );
 }
 

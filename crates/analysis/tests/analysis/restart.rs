@@ -32,7 +32,7 @@ fn world() -> World {
     world.version(3, &wider.replace("salt: s", "salt: t"));
     world.play(&crowd("e", &[("control", 9, "1.5"), ("treatment", 2, "2.25")], 90));
     world.play("91 tick\n92 publish 2 0\n93 tick\n94 expose e/control x1 country=DE\n95 publish 2 1 2\n96 tick");
-    world.play("96 do buy x1 1\n97 expose e/control x2 country=DE\n97 do buy x2 4\n98 tick\n2h tick\n2h1s tick\n2h2s publish 3\n2h3s tick\n2h4s tick");
+    world.play("96 do buy x1 1\n97 expose e/control x2 country=DE\n97 do buy x2 4\n98 tick\n2h tick\n2h1s tick\n2h2s publish 3\n2h3s expose e/control x3 country=DE\n2h3s do buy x3 2\n2h3s tick\n2h4s tick");
     world
 }
 

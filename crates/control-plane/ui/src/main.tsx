@@ -1,0 +1,104 @@
+// Starts the page: theme, addresses, keys, and the component that the address asks for.
+
+import "./styles/main.css";
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { spoken } from "./announce";
+import { shown, connection, startTicking } from "./freshness";
+import { onKey, startKeys } from "./keys";
+import { lazy } from "./lazy";
+import { go, path, route, startRouter } from "./router";
+import { opened } from "./shell/dialogs";
+import { Top } from "./shell/Top";
+import { nextTheme, startTheme } from "./theme";
+
+const Experiments = lazy(() => import("./pages/experiments/Experiments"));
+const Experiment = lazy(() => import("./pages/experiment/Experiment"));
+const Versions = lazy(() => import("./pages/experiment/Versions"));
+const Planner = lazy(() => import("./pages/planner/Planner"));
+const Status = lazy(() => import("./pages/status/Status"));
+const Find = lazy(() => import("./shell/Find"));
+const KeyList = lazy(() => import("./shell/KeyList"));
+const HowToRead = lazy(() => import("./pages/experiment/HowToRead"));
+
+function Page() {
+  const it = route.value;
+  switch (it.page) {
+    case "experiments":
+      return <Experiments />;
+    case "experiment":
+      return <Experiment key={it.id} id={it.id} />;
+    case "versions":
+      return <Versions key={path.value} id={it.id} from={it.from} to={it.to} />;
+    case "plan":
+      return <Planner />;
+    case "status":
+      return <Status rest={it.rest} />;
+    case "missing":
+      return <Missing />;
+  }
+}
+
+function Missing() {
+  return (
+    <div class="in">
+      <div class="head">
+        <div>
+          <h1>Nothing is here</h1>
+          <p class="meta">
+            <span>
+              No page has the address <span class="mono">{path.value}</span>. <a href="/experiments">See all experiments</a>
+            </span>
+          </p>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function App() {
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <Top />
+      <main id="main" tabIndex={-1}>
+        <Page />
+      </main>
+      <div class="vh" aria-live="polite">
+        {spoken}
+      </div>
+      {opened.value === "find" && <Find />}
+      {opened.value === "keys" && <KeyList />}
+      {opened.value === "how" && <HowToRead />}
+    </>
+  );
+}
+
+/** A page that replaces another starts at its top for those who use a keyboard, too. */
+function moveFocus(): void {
+  let before = path.peek();
+  effect(() => {
+    if (path.value === before) return;
+    before = path.value;
+    shown.value = null;
+    connection.value = null;
+    opened.value = null;
+    document.getElementById("main")?.focus({ preventScroll: true });
+  });
+}
+
+startTheme();
+startRouter();
+startKeys();
+startTicking();
+onKey("/", () => (opened.value = "find"));
+onKey("?", () => (opened.value = "keys"));
+onKey("t", nextTheme);
+onKey("g e", () => go("/experiments"));
+onKey("g p", () => go("/plan"));
+onKey("g s", () => go("/status"));
+const app = document.getElementById("app");
+if (app) render(<App />, app);
+moveFocus();

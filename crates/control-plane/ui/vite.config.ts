@@ -1,0 +1,35 @@
+// How the page is built: hashed assets, nothing inline, so that `default-src 'self'` is all the policy it needs.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vite";
+
+// Runs before the first paint, so it must be a classic script of its own: a module would come after the page is drawn in the wrong theme.
+function themeFirst(): Plugin {
+  const source = readFileSync(new URL("./src/theme-first.js", import.meta.url), "utf8");
+  const name = `assets/theme-${createHash("sha256").update(source).digest("hex").slice(0, 8)}.js`;
+  return {
+    name: "theme-first",
+    configureServer(server) {
+      server.middlewares.use(`/${name}`, (_, answer) => answer.setHeader("content-type", "text/javascript").end(source));
+    },
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName: name, source });
+    },
+    transformIndexHtml: (page) => page.replace("<!-- theme -->", `<script src="/${name}"></script>`),
+  };
+}
+
+export default defineConfig({
+  plugins: [themeFirst()],
+  build: {
+    target: "es2022",
+    // A data: address would need an exception in the policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // One stylesheet: all pages are made of the same parts.
+    cssCodeSplit: false,
+    reportCompressedSize: false,
+  },
+  server: { proxy: { "/v1": process.env.ASSAY_URL ?? "http://127.0.0.1:8080" } },
+});
