@@ -11,6 +11,7 @@ mod demo;
 mod demo_plan;
 mod demo_view;
 mod engine;
+mod evaluate;
 mod grid;
 mod health;
 mod peek;
@@ -50,6 +51,7 @@ enum Command {
     Peek(peek::Arguments),
     Bucket(bucket::Arguments),
     Check(check::Arguments),
+    Evaluate(evaluate::Arguments),
     Sql(sql::Arguments),
     DeadLetters(dead_letters::Arguments),
 }
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Peek(arguments) => peek::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
     };
