@@ -12,6 +12,7 @@ mod demo_plan;
 mod demo_view;
 mod edge;
 mod engine;
+mod evaluate;
 mod grid;
 mod health;
 mod peek;
@@ -51,6 +52,7 @@ enum Command {
     Peek(peek::Arguments),
     Bucket(bucket::Arguments),
     Check(check::Arguments),
+    Evaluate(evaluate::Arguments),
     Sql(sql::Arguments),
     DeadLetters(dead_letters::Arguments),
 }
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Peek(arguments) => peek::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
     };
