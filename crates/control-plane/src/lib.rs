@@ -17,4 +17,5 @@ pub mod status;
 pub use change::{Refusal, compare};
 pub use files::FileError;
 pub use install::{InstallError, install};
+pub use mint::complete;
 pub use publish::{PublishError, Publisher, Version};
