@@ -26,7 +26,7 @@ test("sizes have days", () => {
 
 test("a log axis falls from 1", () => {
   expect([logDown(1, 0.001), logDown(0.001, 0.001), logDown(1e-9, 0.001)].map(Math.round)).toEqual([0, 1000, 1000]);
-  expect([looksAt(1, 200), looksAt(200, 200), looksAt(1, 1)]).toEqual([0, 1000, 0]);
+  expect([looksAt(1, 200), looksAt(200, 200), looksAt(1, 1)].map((it) => Math.round(it))).toEqual([0, 1000, 0]);
 });
 
 test("looks below alpha in a row are one fall", () => {
