@@ -18,6 +18,10 @@ export interface Results {
   };
   /** Beside an aligned result that is more than 5 s old: the newest sums of each partition, which are not one cut. Never for deciding, and without any running value. Null where there is none. */
   provisional?: null | Results;
+  /** When this look was published, by the wall clock. Only over HTTP. */
+  published_at?: string;
+  /** When the answer was written, by the wall clock. Only over HTTP. */
+  server_time?: string;
 }
 
 /** One phase of an experiment. */
@@ -63,6 +67,8 @@ export interface Experiment {
   exposures: number;
   /** Exposures from before the experiment was live, or after it ended: accepted, but of no effect. */
   exposures_outside: number;
+  /** Exposures that an edge showed and could not write to the log, as it reported them later: they are in no other number. */
+  exposures_lost: number;
   /** Exposures whose variant is not the one that the hash gives. */
   misbucketed: {
     /** The variant shown. */
@@ -71,6 +77,8 @@ export interface Experiment {
     sdk: string;
     /** How many. */
     exposures: number;
+    /** Of all accepted exposures of the experiment. */
+    share: number;
   }[];
   /** N*: planned units of a pair of arms. Segments use the same. */
   planned_units: number;
@@ -91,6 +99,10 @@ export interface Experiment {
     attribute: string;
     /** The largest difference between a treatment's share of units with some value and the control's, in standard deviations of such a share, over all values; null where it is infinite: a value that one arm always has and the other never. */
     std_difference: number | null;
+    /** Pearson's chi-square of arms by values, valid for one declared look only. */
+    p_value_fixed: number;
+    /** Sequential: the least so far of each value's test of its split, Holm over the values; in provisional results that of this look. Units that were seen in several variants are not in it. */
+    p_value_running: number;
   }[];
   /** Over all units. */
   metrics: Metric[];
@@ -104,6 +116,70 @@ export interface Experiment {
     units: Record<string, number>;
     /** As for all units. */
     metrics: Metric[];
+    /** N* that its comparisons use: that of the experiment. */
+    planned_units: number;
+  }[];
+  /** What is expected, and why; may be empty. */
+  hypothesis: string;
+  /** Of everything in the definitions of the experiment and its metrics that defines a number: units, variants, metrics, segments, method, alpha, plan. Equal plans have equal hashes; a look with another hash belongs to another plan. */
+  plan_hash: string;
+  /** From `started` to the look; null before the first exposure that counts. */
+  days_running: number | null;
+  /** Shares that should be small. */
+  shares: {
+    /** Units seen in several variants, of all units; null without any. */
+    crossed: number | null;
+    /** Exposures whose variant is not the one that the hash gives, of all accepted ones; null without any. */
+    misbucketed: number | null;
+    /** Exposures from before the start or after the end, of all accepted ones; null without any. */
+    outside: number | null;
+  };
+  verdict: Verdict;
+  /** Whether the effect on a primary metric differs between the values of an attribute. Exploratory, for one look. */
+  heterogeneity: {
+    /** Id of the metric. */
+    metric: string;
+    /** The attribute. */
+    attribute: string;
+    /** The treatment. */
+    variant: string;
+    /** `ok`, or why there are no numbers: `too_few` values have two units and a variance in both arms. */
+    status: "ok" | "too_few" | "unsupported";
+    /** Values that are compared. */
+    values: number;
+    /** Cochran's Q of the differences. */
+    q: number | null;
+    /** Its degrees of freedom. */
+    df: number;
+    /** Share of the spread between values that chance does not explain. */
+    i_squared: number | null;
+    /** Of Q, uncorrected. */
+    p_value_fixed: number | null;
+    /** After Benjamini-Hochberg over all entries that are `ok`. */
+    p_value_bh: number | null;
+  }[];
+  /** The effect on a primary metric as an average over the values of an attribute, beside the plain one. Where the two contradict each other the arms have different mixtures of units (Simpson's paradox). */
+  stratified: {
+    /** Id of the metric. */
+    metric: string;
+    /** The attribute. */
+    attribute: string;
+    /** The treatment. */
+    variant: string;
+    /** `ok`, or why there are no numbers: an arm has `too_few` units. */
+    status: "ok" | "too_few" | "unsupported";
+    /** Treatment minus control, over all values at once. */
+    total: number | null;
+    /** The average of the differences within the values, weighted by their units. */
+    stratified: number | null;
+    /** Of the average. */
+    standard_error: number | null;
+    /** Every value with enough units has a difference of the sign opposite to the total's. */
+    reversal: boolean;
+    /** Values are unbalanced between the arms, and averaging moves the effect by more than chance. */
+    shifted: boolean;
+    /** Either of the two. */
+    alarm: boolean;
   }[];
 }
 
@@ -125,6 +201,21 @@ export interface Srm {
   counts: Record<string, number>;
   /** Share that each variant should have. */
   expected: Record<string, number | null>;
+  /** The split within each segment value. Units that were seen in several variants are not in it. */
+  segments: {
+    /** The attribute. */
+    attribute: string;
+    /** Its value, or `other`. */
+    value: string;
+    /** As for all units, at this look. */
+    ln_e: number | null;
+    /** The least so far; in provisional results that of this look. */
+    p_value_running: number;
+    /** Holm on the running ones over all segment values: what the alarm is about. */
+    p_value_adjusted: number;
+    /** Whether the split is broken there: decisions are refused. */
+    alarm: boolean;
+  }[];
 }
 
 /** A metric of an experiment. */
@@ -158,7 +249,7 @@ export interface Metric {
     /** Of all units; null without any. */
     share: number | null;
   };
-  /** Units by hour of first exposure, with their values so far. Only over all units. `1h` is the last whole hour of the clock; `24h` and `7d` end with the look, and their last hour may be under way. */
+  /** Units by time of first exposure, with their values so far. Only over all units. All end with the look: `1h` is sixty minutes, of which the last may be under way; `24h` and `7d` are hours, of which the last may be under way. */
   cohorts?: {
     "1h": Cohort;
     "24h": Cohort;
@@ -170,9 +261,9 @@ export interface Metric {
 
 /** Units first exposed in [from, to). */
 export interface Cohort {
-  /** Start of the first hour. */
+  /** Start of the first minute of `1h`, of the first hour of the others. */
   from: string;
-  /** End of the last hour, or the look where that is earlier. */
+  /** End of the last minute or hour, or the look where that is earlier. */
   to: string;
   /** By variant. */
   variants: Record<string, {
@@ -210,6 +301,44 @@ export interface Arm {
   always_valid?: AlwaysValid;
   fixed_horizon?: FixedHorizon;
   bayesian?: Bayesian;
+  /** What can be said of this comparison. The codes from `safe` on are of guardrails: `safe`: worse by less than the margin at most. `harm`: worse. `worse_within_margin`: worse, but by less than the margin. `not_known`: neither. `no_margin`: it has none, and does no harm that shows. For the others: `waiting`, `degenerate`, `unsupported` as in `status`; `blocked`: the split is broken; `drift`: no single effect fits all looks; `before_plan`: a fixed plan that is not at its end; `no_method`: the method is not computed yet; `better` and `worse` in the metric's direction; `better_may_be_small`: the truth may be below the minimum effect; `no_difference`: smaller than the minimum effect; `not_shown`: nothing yet. */
+  verdict?: {
+    /** What. */
+    code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
+    arguments: Arguments;
+  };
+  /** Of guardrails over all units: one-sided evidence, valid at every look. */
+  guardrail?: {
+    /** Largest harm that is tolerated, relative to the control's mean; null where none is given, and then nothing is found safe. */
+    margin: number | null;
+    /** As in `always_valid`. */
+    status: "ok" | "burn_in" | "degenerate" | "unsupported";
+    /** Logarithm of the evidence that it is worse by less than the margin, at this look; null without a margin. */
+    safe_ln_e: number | null;
+    /** Logarithm of the evidence that it is worse, at this look. */
+    harm_ln_e: number | null;
+    /** The least so far, which decides; in provisional results that of this look. */
+    safe_p_value_running: number;
+    /** The same for harm. */
+    harm_p_value_running: number;
+    /** What is decided, and stays. */
+    decision: "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
+  };
+  /** Of primary metrics over all units: the smallest effect that a test finds with power 80%, by the spread seen so far. A plan for what comes, no statement about what was found. */
+  findable?: {
+    /** `ok`, or why there are no numbers. */
+    status: "ok" | "too_few" | "unsupported";
+    /** Units of the pair at the plan's end, or now where that is past. */
+    units: number;
+    /** The effect then. */
+    difference: number | null;
+    /** By the control's mean. */
+    lift: number | null;
+    /** The effect that the units of now find. */
+    difference_now: number | null;
+    /** By the control's mean. */
+    lift_now: number | null;
+  };
 }
 
 /** Valid at every look, however often one looks. */
@@ -366,4 +495,278 @@ export interface Provenance {
   offsets: Record<string, number[]>;
   /** What computed them. */
   build: string;
+}
+
+/** Numbers and names of a finding; each only where it belongs. */
+export interface Arguments {
+  /** Id of the metric that it is about. */
+  metric?: string;
+  /** The treatment that it is about. */
+  variant?: string;
+  /** A segment attribute. */
+  attribute?: string;
+  /** Its value. */
+  value?: string;
+  /** Where the treatment is. */
+  direction?: "increase" | "decrease";
+  /** Treatment by control, minus 1. */
+  lift?: number | null;
+  /** Lower end of the lifts that are not ruled out; null where there is no limit. */
+  lift_low?: number | null;
+  /** Upper end. */
+  lift_high?: number | null;
+  /** As in `always_valid`. */
+  lift_shape?: "bounded" | "exclusive" | "unbounded" | null;
+  /** Treatment minus control. */
+  difference?: number | null;
+  /** Lower end of its confidence sequence. */
+  low?: number | null;
+  /** Upper end. */
+  high?: number | null;
+  /** The end of the lifts nearest to zero: at least so much. */
+  bound?: number | null;
+  /** Smallest lift worth having. */
+  minimum_effect?: number | null;
+  /** Whether `bound` is beyond the minimum effect. */
+  clears_minimum?: boolean;
+  /** Whether all lifts that are not ruled out are smaller than the minimum effect. */
+  within_minimum?: boolean;
+  /** Whether today's interval includes zero again; the decision stands. */
+  covers_zero?: boolean;
+  /** Whether it would be decided if there were one treatment only. */
+  excludes_zero_before_correction?: boolean;
+  /** The look at which it was decided. */
+  decided_at?: string;
+  /** Units of the pair then. */
+  decided_units?: number;
+  /** Lift then. */
+  decided_lift?: number | null;
+  /** Of the control. */
+  control_mean?: number | null;
+  /** Of the treatment. */
+  mean?: number | null;
+  /** Largest harm that the guardrail tolerates, relative to the control's mean. */
+  margin?: number | null;
+  /** What there is in the smaller arm. */
+  have?: number;
+  /** What it needs. */
+  need?: number;
+  /** What is waited for. */
+  of?: "units" | "events";
+  /** Units, of the smallest pair where nothing else is said. */
+  units?: number;
+  /** N*. */
+  planned_units?: number;
+  /** Units of a pair after which the plan is used up. */
+  max_units?: number;
+  /** Units of the smallest pair until then. */
+  units_left?: number;
+  /** Days until then at the present pace; null where nobody comes. */
+  days_left?: number | null;
+  /** Units of a pair at which the guardrail would be found safe if the present estimate were true; absent where none would do. */
+  units_needed?: number;
+  /** Days that it runs. */
+  days?: number;
+  /** Treatments that are not decided. */
+  undecided?: string[];
+  /** The lift that the plan's end still finds with power 80%. */
+  findable_lift?: number | null;
+  /** A share of units or events. */
+  share?: number;
+  /** What of. */
+  reason?: string;
+  /** The partition that is waited for; absent where several are. */
+  partition?: number;
+  /** How far the numbers are behind. */
+  age_ms?: number;
+  /** Over all values at once. */
+  total?: number | null;
+  /** Average over the values. */
+  stratified?: number | null;
+  /** That raised it. */
+  p_value?: number;
+  /** First exposures by variant. */
+  counts?: Record<string, number>;
+  /** Share that each variant should have. */
+  expected?: Record<string, number | null>;
+  /** How the definition wants it analysed. */
+  method?: string;
+}
+
+/** What can be said now, as codes and arguments: a pure function of the numbers. Rules in order; the first that matches holds. */
+export interface Verdict {
+  /** About the primary metrics. `no_data`: no units. `no_primary`: no metric decides. `blocked`: `blocked_by` says why nothing is said. `no_method`: the method is not computed yet. Else the code of the arm in `variant`. */
+  code: "no_data" | "no_primary" | "blocked" | "drift" | "waiting" | "degenerate" | "unsupported" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown";
+  /** The arm that the code is about: the best one; null where it is about none. */
+  variant: string | null;
+  /** Each treatment on the first primary metric. */
+  arms: {
+    /** Its name. */
+    variant: string;
+    /** Id of the metric. */
+    metric: string;
+    /** As in the arm's own verdict. */
+    code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown";
+    arguments: Arguments;
+  }[];
+  /** Is it safe? `no`: a guardrail shows harm. `cannot_say`: the split is blocked, or a guardrail has the same value for every unit. `not_known_yet`: a guardrail is neither safe nor harmful. `yes`: all are safe. `no_guardrail`: there is none. */
+  safe: {
+    /** What. */
+    code: "no" | "cannot_say" | "not_known_yet" | "yes" | "no_guardrail";
+    arguments: Arguments;
+  };
+  /** Is it working? */
+  working: {
+    /** What. */
+    code: "cannot_say" | "waiting" | "yes" | "worse" | "no_difference" | "not_shown";
+    arguments: Arguments;
+  };
+  /** Can it be stopped? `already`: it is. `repair`: blocked; stop and repair. `yes`: every arm decided and seven days. `first_week`: decided, but weekdays only so far. `some_undecided`: not every arm. `plan_used_up`: the planned maximum is reached. `may`: undecided; one may, and `units_left` says until when something can still be found. `not_yet`: too little to say anything. */
+  stop: {
+    /** What. */
+    code: "already" | "repair" | "yes" | "first_week" | "some_undecided" | "plan_used_up" | "may" | "not_yet";
+    arguments: Arguments;
+  };
+  /** Why believe it? `complete`: recompute it. `wait`: a partition holds the cut (only over HTTP). `provisional`: not one cut. `approximate`: windows are open. `with_care`: many rejected, late or crossed. */
+  why: {
+    /** What. */
+    code: "complete" | "wait" | "provisional" | "approximate" | "with_care";
+    arguments: Arguments;
+  };
+  /** Why decisions are refused. `srm`: the split is broken. `srm_segment`: it is broken within a segment value. `simpson`: the values of an attribute contradict their total. */
+  blocked_by: {
+    /** What. */
+    code: "srm" | "srm_segment" | "simpson";
+    arguments: Arguments;
+  }[];
+}
+
+/** All experiments at the newest look. */
+export interface List {
+  /** As of when. */
+  look: string;
+  freshness: Freshness;
+  /** When this look was published, by the wall clock. */
+  published_at: string;
+  /** When the server answered, by its clock. */
+  server_time: string;
+  /** How many rows each group has. */
+  groups: Record<string, number>;
+  /** Rows. */
+  experiments: {
+    /** Its id. */
+    experiment: string;
+    /** For people; may be empty. */
+    title: string;
+    /** Who answers for it; may be empty. */
+    owner: string;
+    /** What a unit is called. */
+    unit_name: string;
+    /** As defined. */
+    status: "draft" | "running" | "paused" | "stopped";
+    /** Which part of the list it belongs to. */
+    group: "attention" | "decided" | "undecided" | "draft" | "stopped";
+    /** As in results. */
+    started?: string | null;
+    /** As in results. */
+    days_running?: number | null;
+    /** Units of all arms. */
+    units?: number;
+    /** Units of the smallest pair of control and treatment. */
+    pair_units?: number;
+    /** N*. */
+    planned_units?: number;
+    verdict?: Verdict;
+    /** The primary metric of the arm that the verdict is about; null without one. */
+    primary?: null | {
+      /** Id of the metric. */
+      metric: string;
+      /** For people. */
+      name: string;
+      /** What a mean is. */
+      unit: string;
+      /** Which way is better. */
+      direction: "increase" | "decrease";
+      /** The arm. */
+      variant: string;
+      /** Treatment by control, minus 1. */
+      lift: number | null;
+      /** Lower end of the lifts that are not ruled out. */
+      lift_low: number | null;
+      /** Upper end. */
+      lift_high: number | null;
+      /** As in results. */
+      lift_shape: "bounded" | "exclusive" | "unbounded" | null;
+      /** As in results. */
+      status: string;
+      /** Smallest lift worth having. */
+      minimum_effect: number | null;
+    };
+    /** Codes of what is wrong, the worst first. */
+    alarms?: string[];
+  }[];
+}
+
+/** Series over the looks. */
+export interface History {
+  /** Its id. */
+  experiment: string;
+  /** Its phase. */
+  salt: string;
+  /** What each point has, in this order. */
+  columns: string[];
+  /** By `metric/variant`, or `srm`. */
+  series: Record<string, ((string | number | null)[])[]>;
+  /** When the server answered, by its clock. */
+  server_time: string;
+}
+
+/** What happened, oldest first. */
+export interface ExperimentLog {
+  /** Its id. */
+  experiment: string;
+  /** Entries. */
+  entries: {
+    /** When; null for a definition whose row is not in the archive yet. */
+    at: string | null;
+    /** `version`: the definition changed. `decision`: a comparison crossed. `alarm`: one came or went. */
+    kind: "version" | "decision" | "alarm";
+    /** Who: the owner of the definition, or `assay`. */
+    actor: string;
+  }[];
+  /** When the server answered, by its clock. */
+  server_time: string;
+}
+
+/** The definition of an experiment. */
+export interface Definition {
+  /** Its id. */
+  experiment: string;
+  /** Version of the definitions that it is from. */
+  version: number;
+  /** When the log had it; null until the archive has its row. */
+  at: string | null;
+  /** As people write it. */
+  yaml: string;
+  /** The same as canonical JSON. */
+  definition: Record<string, unknown>;
+  /** Versions that changed it, oldest first. */
+  versions: {
+    /** Its number. */
+    version: number;
+    /** When. */
+    at: string | null;
+  }[];
+  /** When the server answered, by its clock. */
+  server_time: string;
+}
+
+/** A version of all definitions. */
+export interface Snapshot {
+  /** Its number. */
+  version: number;
+  /** Over version and definitions. */
+  sha256: string;
+  /** Canonical bodies. */
+  definitions: Record<string, unknown>[];
 }
