@@ -34,7 +34,7 @@ export function Partitions({ report }: { report: Status }) {
       ) : (
         <div class={rows.length > 16 ? "tbl-tall" : ""}>
           <Table
-            caption="Partitions"
+            caption="Partitions, those that need attention first"
             columns={[{ name: "Partition" }, { name: "State" }, { name: "Log time", number }, { name: "Behind", number }, { name: "Records waiting", number }, { name: "Closed look", number }, { name: "Next offset", number }, { name: "Definitions", number }]}
             rows={rows}
           />

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Status as Report } from "../../api/schema";
 import { useResource } from "../../api/resource";
 import { announce } from "../../announce";
+import { shown } from "../../freshness";
 import { Failure } from "../../parts/Failure";
 import { Pill } from "../../parts/Pill";
 import { Skeleton } from "../../parts/Skeleton";
@@ -29,6 +30,12 @@ export default function Status({ rest }: { rest: string[] }) {
     }, EVERY_MS);
     return () => clearInterval(timer);
   }, [report]);
+  useEffect(() => {
+    if (!known?.look) return;
+    // A look is as old as log time is ahead of it, and log time stands still with the slowest partition.
+    const slowest = Math.max(0, ...known.partitions.map((it) => it.behind_ms ?? 0));
+    shown.value = { logTime: known.look.at, ageMs: known.look.age_ms + slowest, saidAt: performance.now(), heldBy: known.look.held_by, frozen: null };
+  }, [known]);
   useEffect(() => {
     if (known && known.level !== "fine") announce(known.sentence);
   }, [known?.level]);
