@@ -25,6 +25,8 @@ interface Props {
   marks?: Marks;
   /** False while nothing can be said: only the axis is drawn. */
   shown?: boolean;
+  /** The same in a sentence. */
+  label: string;
 }
 
 const left = (value: number) => ({ left: `${value.toFixed(2)}%` });
@@ -44,9 +46,9 @@ export function Lines({ scale, marks = {} }: { scale: Scale; marks?: Marks }) {
   );
 }
 
-export function Interval({ scale, low, point, high, kind, arm, marks, shown = true }: Props) {
+export function Interval({ scale, low, point, high, kind, arm, marks, shown = true, label }: Props) {
   return (
-    <div class="fi">
+    <div class="fi" role="img" aria-label={label}>
       <Lines scale={scale} marks={marks ?? {}} />
       {shown && <Bar scale={scale} low={low} high={high} kind={kind} />}
       {shown && point !== null && inside(scale, point) && (
@@ -69,12 +71,12 @@ function Bar({ scale, low, high, kind }: { scale: Scale; low: number | null; hig
   return <span class={`iv ${kind}${cut}`} style={{ left: `${from.toFixed(2)}%`, width: `${(to - from).toFixed(2)}%` }} />;
 }
 
-/** The axis above a column of intervals. */
+/** The axis above a column of intervals. For the eye only: each row says its own numbers. */
 export function Axis({ scale, say, better }: { scale: Scale; say: (tick: number) => string; better?: "right" | "left" | null }) {
   const zero = at(scale, 0);
   const every = scale.ticks.indexOf(0) % 2;
   return (
-    <div class="fi">
+    <div class="fi" aria-hidden="true">
       {better && (
         <>
           <span class="sd" style={{ right: `${(101.5 - zero).toFixed(1)}%` }}>

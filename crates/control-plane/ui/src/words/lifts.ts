@@ -23,3 +23,10 @@ export function lies(test: Pick<AlwaysValid, "lift_low" | "lift_high" | "lift_sh
   if (high === null) return `${subject} is at least ${of(low)}.`;
   return `${subject} lies between ${of(low)} and ${of(high)}.`;
 }
+
+/** A minimum or a margin is written as people gave it: 20%, 2.5%. */
+export function minimumText(minimum: number): string {
+  const share = Math.abs(minimum) * 100;
+  const decimals = [0, 1, 2].find((it) => Math.abs(share - Number(share.toFixed(it))) < 1e-9) ?? 3;
+  return size(minimum, decimals);
+}

@@ -1,9 +1,155 @@
+// One experiment: a single document in the order of people's questions, so that finding, printing and linking work.
+
+import { useEffect } from "preact/hooks";
+import { Failure } from "../../parts/Failure";
+import { Skeleton } from "../../parts/Skeleton";
+import { go, query, withQuery } from "../../router";
+import { ageNow } from "../../freshness";
+import { onKey } from "../../keys";
+import { moveRow } from "../../rows";
+import type { Experiment as Shape, Results } from "../../api/types";
+import { useResource } from "../../api/resource";
+import type { ExperimentLog, History } from "../../api/types";
+import { Head } from "./Head";
+import { Health } from "./Health";
+import { Metrics } from "./Metrics";
+import { OverTime } from "./OverTime";
+import { Provisional } from "./Provisional";
+import { Sections } from "./Sections";
+import { Segments } from "./Segments";
+import { Setup } from "./Setup";
+import { Sql } from "./Sql";
+import { VerdictCard } from "./VerdictCard";
+import { useStore } from "./store";
+import { useTold } from "./told";
+
+export type Scale = "lift" | "difference";
+
+/** What the parts of the page are given. */
+export interface Shown {
+  experiment: Shape;
+  results: Results;
+  scale: Scale;
+}
+
 export default function Experiment({ id }: { id: string }) {
+  const look = query.value.get("look");
+  const store = useStore(id, look);
+  const results = store.results.value;
+  const error = store.error.value;
+  if (!results) {
+    if (error) return <NotLoaded id={id} status={error.status} detail={error.detail || error.title} retryIn={store.retryIn.value} retry={store.reload} requestId={error.requestId} />;
+    return <Skeleton />;
+  }
+  const phases = results.experiments.filter((it) => it.experiment === id);
+  const experiment = phases.find((it) => it.in_force) ?? phases[0];
+  if (!experiment) return <NotLoaded id={id} status={404} detail="The look has no results of it." retryIn={null} retry={store.reload} requestId={null} />;
+  return <Loaded experiment={experiment} earlier={phases.filter((it) => it !== experiment)} results={results} failed={error !== null} retryIn={store.retryIn.value} retry={store.reload} frozen={look !== null} />;
+}
+
+interface LoadedProps {
+  experiment: Shape;
+  earlier: Shape[];
+  results: Results;
+  failed: boolean;
+  retryIn: number | null;
+  retry: () => void;
+  frozen: boolean;
+}
+
+function Loaded({ experiment, earlier, results, failed, retryIn, retry, frozen }: LoadedProps) {
+  const id = experiment.experiment;
+  const scale: Scale = query.value.get("scale") === "difference" ? "difference" : "lift";
+  const log = useResource<ExperimentLog>(`/v1/experiments/${encodeURIComponent(id)}/log`);
+  const history = useResource<History>(`/v1/experiments/${encodeURIComponent(id)}/history`);
+  const told = useTold(experiment, results, frozen ? 0 : (ageNow.value ?? 0), log?.data.value ?? null);
+  const age = frozen ? 0 : (ageNow.value ?? 0);
+  useEffect(() => {
+    document.title = `${experiment.title || id} · Assay`;
+  }, [experiment.title, id]);
+  useEffect(() => {
+    // The part that the address names exists only now.
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  }, []);
+  useLookKeys(results.look, frozen, history?.data.value ?? null);
+  const shown = { experiment, results, scale };
   return (
-    <div class="in">
-      <div class="head first">
-        <h1>{id}</h1>
+    <>
+      <div class="in">
+        <Head experiment={experiment} results={results} pill={told.pill} />
+        {failed && (
+          <p class="notice" role="status">
+            <span>Newer results could not be loaded; these are the last good ones.{retryIn !== null && ` Trying again in ${retryIn} s.`}</span>
+            <button type="button" class="link" onClick={retry}>
+              Try now
+            </button>
+          </p>
+        )}
+        <VerdictCard experiment={experiment} results={results} told={told} ageMs={age} />
+        <Provisional experiment={experiment} results={results} />
       </div>
-    </div>
+      <Sections scale={scale} look={results.look} frozen={frozen} experiment={experiment} />
+      <div class="in">
+        <Metrics {...shown} />
+        <OverTime {...shown} frozen={frozen} />
+        <Segments {...shown} />
+        <Health {...shown} frozen={frozen} />
+        <Setup experiment={experiment} earlier={earlier} log={log} />
+        <Sql {...shown} />
+        <div class="foot" />
+      </div>
+    </>
+  );
+}
+
+/** Looks before and after, among those that the history has. */
+function useLookKeys(look: string, frozen: boolean, history: History | null): void {
+  useEffect(() => {
+    const looks = (Object.values(history?.series ?? {})[0] ?? []).map((point) => String(point[0]));
+    const step = (by: -1 | 1) => {
+      const earlier = looks.filter((it) => it < look);
+      const to = by < 0 ? earlier[earlier.length - 1] : looks.find((it) => it > look);
+      if (to !== undefined) go(withQuery({ look: to }), true);
+      else if (by > 0) go(withQuery({ look: null }), true);
+    };
+    const stops = [
+      onKey("[", () => step(-1)),
+      onKey("]", () => frozen && step(1)),
+      onKey("l", () => go(withQuery({ look: null }))),
+      onKey("d", () => go(withQuery({ scale: query.peek().get("scale") === "difference" ? null : "difference" }), true)),
+      onKey("j", () => moveRow(1)),
+      onKey("k", () => moveRow(-1)),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, [look, frozen, history]);
+}
+
+interface NotLoadedProps {
+  id: string;
+  status: number;
+  detail: string;
+  retryIn: number | null;
+  retry: () => void;
+  requestId: string | null;
+}
+
+function NotLoaded({ id, status, detail, retryIn, retry, requestId }: NotLoadedProps) {
+  const gone = status === 404;
+  return (
+    <>
+      <div class="in">
+        <div class="crumb">
+          <a href="/experiments">Experiments</a> / {id}
+        </div>
+        <h1 class="vh">{id}</h1>
+      </div>
+      <Failure
+        title={gone ? `There are no results of ${id}.` : "The results could not be loaded."}
+        detail={gone ? detail : `${detail} Flags keep working from the last good copy.`}
+        retryIn={retryIn}
+        retry={retry}
+        requestId={requestId}
+      />
+    </>
   );
 }

@@ -4,10 +4,10 @@ import type { PlanAnswer } from "../../api/schema";
 import { Card } from "../../parts/Card";
 import { Plot, type Reading } from "../../parts/Plot";
 import { line, across, steps, SIZE } from "../../path";
-import { count, countShort, percent } from "../../numbers";
+import { count, percent } from "../../numbers";
 import { endOf, shares, sizeTicks, stepAt, stepped, valueAt } from "./lines";
 import { AsTable } from "./AsTable";
-import { liftNoun, METHODS, plain, share, difference } from "./words";
+import { liftNoun, METHODS, plain, share, difference, tickCount } from "./words";
 
 const GRID = [0, 0.25, 0.5, 0.75, 1];
 /** Points at which the arrow keys stop. */
@@ -63,7 +63,7 @@ export function Chance({ answer, noun }: { answer: PlanAnswer; noun: string }) {
             extra: index % 2 === 1,
             text: (
               <>
-                {countShort(tick.units)}
+                {tickCount(tick.units)}
                 {tick.day !== null && (
                   <>
                     <br />

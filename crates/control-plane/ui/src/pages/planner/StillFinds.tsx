@@ -5,10 +5,10 @@ import { Card } from "../../parts/Card";
 import { Plot, type Reading } from "../../parts/Plot";
 import { Table } from "../../parts/Table";
 import { across, line, SIZE, type Point } from "../../path";
-import { count, countShort } from "../../numbers";
+import { count } from "../../numbers";
 import { rangeOf, ticksOf } from "../../scale";
 import { effects } from "./lines";
-import { difference, findsWords, METHODS, plain, share, whenWords } from "./words";
+import { difference, findsWords, METHODS, plain, share, tickCount, whenWords } from "./words";
 
 export function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
   const relative = answer.lift !== null;
@@ -74,7 +74,7 @@ function Curve({ answer, still, noun, of, wanted }: CurveProps) {
       <Plot
         label={`${title}: ${count(now)} so far.`}
         height="mid"
-        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: countShort(it), extra: at % 2 === 1 }))}
+        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: tickCount(it), extra: at % 2 === 1 }))}
         y={scale.ticks.map((it) => ({ at: y(it) / 10, text: say(it) }))}
         readings={readings}
         over={

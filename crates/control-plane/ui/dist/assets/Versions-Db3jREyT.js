@@ -1,1 +1,0 @@
-import{t as e}from"./jsxRuntime-DTQ_AgNd.js";function t({id:t,from:n,to:r}){return e(`div`,{class:`in`,children:e(`div`,{class:`head first`,children:e(`h1`,{children:[t,` `,n,` `,r]})})})}export{t as default};

@@ -1,0 +1,78 @@
+// The newest of each partition, on request: in a frame that says what it is, with dashed bars and no p. It feeds nothing else on the page.
+
+import { provisionalWanted } from "../../provisional";
+import type { Experiment, Results } from "../../api/types";
+import { compare } from "../../model";
+import { Axis, Interval } from "../../parts/Interval";
+import { Say } from "../../parts/Say";
+import { ArmName } from "../../parts/Shape";
+import { millis } from "../../times";
+import { inner } from "../../words/part";
+import { provisionalSentence } from "../../words/state";
+import { axisFor, drawn, endsOf, marksOf, speechOf, tickText } from "./columns";
+
+export function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
+  const newer = results.provisional;
+  const now = newer?.experiments.find((it) => it.experiment === experiment.experiment && it.salt === experiment.salt);
+  if (!newer || !now) return null;
+  const wanted = provisionalWanted.value;
+  // On call one must see a guardrail at once: its rows show by themselves.
+  const guardrails = now.metrics.filter((it) => it.role === "guardrail");
+  const metrics = wanted ? now.metrics : guardrails;
+  if (metrics.length === 0) return null;
+  const { freshness } = results;
+  const groups = metrics.map((metric) => ({ metric, comparisons: compare(now, metric), marks: marksOf(metric, "lift") }));
+  const axis = axisFor(groups, "lift");
+  const by = Math.max(0, millis(newer.look) - millis(results.look));
+  return (
+    <section class="card block frame" aria-label="Provisional numbers">
+      <p>
+        <Say parts={provisionalSentence(Math.max(1, freshness.partitions - 1), freshness.partitions, by, results.look)} />
+        {!wanted && " Guardrails only. "}
+        <button type="button" class="link" onClick={() => (provisionalWanted.value = !wanted)}>
+          {wanted ? "Hide provisional" : "Show all provisional"}
+        </button>
+      </p>
+      <table class="forest" role="table">
+        <caption class="vh">Provisional lifts, not for deciding</caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">
+              Metric and arm
+            </th>
+            <th scope="col" role="columnheader" class="num">
+              Lift and interval
+            </th>
+            <th scope="col" role="columnheader" class="fx wide">
+              <span class="vh">Picture</span>
+              <Axis scale={axis} say={tickText} />
+            </th>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {groups.flatMap(({ metric, comparisons, marks }) => {
+            const speech = speechOf(metric, comparisons, "lift");
+            return comparisons.map((it) => {
+              const value = drawn(it, "lift");
+              const [low, high] = endsOf(value);
+              return (
+                <tr class="r" role="row">
+                  <th scope="row" role="rowheader">
+                    <ArmName index={it.index} name={`${it.name}, ${inner(metric.name)}`} />
+                  </th>
+                  <td class="num c-lift" role="cell">
+                    <span class="big">{speech.point(value.point)}</span>
+                    <span class="rng">{speech.range(value)}</span>
+                  </td>
+                  <td class="fx" role="cell">
+                    <Interval scale={axis} low={low} point={value.point} high={high} kind="loose" arm={it.index} marks={marks} shown={value.point !== null} label={`${it.name}, ${inner(metric.name)}, provisional: ${speech.point(value.point)}, interval ${speech.range(value)}`} />
+                  </td>
+                </tr>
+              );
+            });
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}
