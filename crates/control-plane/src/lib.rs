@@ -10,6 +10,7 @@ mod install;
 mod ledger;
 mod mint;
 mod publish;
+mod settings;
 
 pub use change::{Refusal, compare};
 pub use files::FileError;
