@@ -37,7 +37,7 @@ pub struct ControlFact<'a> {
     pub offset: u64,
     /// Log time M when it was applied.
     pub log_time: Timestamp,
-    /// `genesis`, `config` or `tick`.
+    /// `genesis`, `config`, `settings` or `tick`.
     pub kind: &'static str,
     /// The version it belongs to, if any.
     pub version: Option<u64>,
@@ -71,6 +71,8 @@ pub struct Chunk {
     pub rows: u32,
     /// Rejected records.
     pub dead: u32,
+    /// Meaning of the fold by which they were told.
+    pub semantics: u32,
 }
 
 /// Receives what the fold tells, in the order of the log.

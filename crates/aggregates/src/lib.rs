@@ -15,6 +15,7 @@ mod lost;
 mod minutes;
 mod partition;
 mod pieces;
+mod settings;
 mod slot;
 mod snapshot;
 mod totals;
@@ -28,8 +29,9 @@ pub use dedupe::{Dedupe, Entry, Lookups, MemoryRuns, Remembered, RunName, Runs, 
 pub use effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 pub use look::{Counters, ExperimentChanges, Look, LookError};
 pub use minutes::ring_start;
-pub use partition::{Halt, Partition, SEMANTICS, Size};
+pub use partition::{Partition, Size};
 pub use pieces::{Assembler, pieces};
+pub use settings::{Halt, SEMANTICS, SEMANTICS_KNOWN};
 pub use slot::{Tallies, horizon};
 pub use snapshot::{RestoreError, SnapshotInfo};
 pub use totals::{Block, SEGMENTS_MAX, SegmentValues};

@@ -15,14 +15,14 @@ pub struct Look {
     pub partition: u32,
     /// Meaning of the fold.
     pub semantics: u32,
-    /// Length of a look; look k covers `[k, k + 1)` lengths since the epoch.
+    /// Length of these looks; look k covers `[k, k + 1)` lengths since the epoch.
     pub length: Span,
     /// Number of the look that the changes belong to.
     pub first: i64,
     /// Last look that closed at the same record.
     pub last: i64,
-    /// `last` of the record before, if there was one.
-    pub previous: Option<i64>,
+    /// As of when the record before was, if there was one: its looks may have had another length.
+    pub previous: Option<Timestamp>,
     /// Offset of the first record of the partition that the sums cover.
     pub start_offset: u64,
     /// One beyond the last record that the sums cover.
@@ -203,6 +203,11 @@ impl Tallies {
 }
 
 impl Look {
+    /// End of the look that the changes belong to.
+    pub fn changed_at(&self) -> Timestamp {
+        Timestamp((self.first + 1) * self.length.0)
+    }
+
     /// End of the last look that closed: the instant that the sums are as of.
     pub fn as_of(&self) -> Timestamp {
         Timestamp((self.last + 1) * self.length.0)
@@ -219,7 +224,7 @@ impl Look {
         out.int(self.first);
         out.int(self.last);
         out.byte(u8::from(self.previous.is_some()));
-        out.int(self.previous.unwrap_or(0));
+        out.int(self.previous.unwrap_or_default().0);
         out.uint(self.start_offset);
         out.uint(self.next_offset);
         out.int(self.log_time.0);
@@ -282,7 +287,7 @@ impl Look {
             length,
             first,
             last,
-            previous: has_previous.then_some(previous),
+            previous: has_previous.then_some(Timestamp(previous)),
             start_offset,
             next_offset,
             log_time,

@@ -3,23 +3,21 @@
 //! A pure function of (log identity, base, semantics version, records): no clock, no randomness, no order but the log's.
 
 use crate::attribution::{Attribution, Converted, Fate, Need, RetractionOutcome, Seen, Target};
-use crate::dedupe::{Dedupe, Entry, Remembered, Runs, RunsError};
+use crate::dedupe::{Dedupe, Entry, Remembered, Runs};
 use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 use crate::look::{Counters, ExperimentChanges, Look};
 use crate::lost;
+use crate::settings::{Halt, LOST_COUNTS, NEVER, SEMANTICS_KNOWN, next_change};
 use crate::slot::{Catalogue, Slot, SlotIndex, Tallies, WANTED};
 use crate::units::{BOT, Conversion, ERASED, Retracted, TOUCHED_MAX, Units};
 use crate::versions::{Closed, InForce, Versions};
 use crate::windows::Windows;
 use assay_experiment::{
-    Assignment, Body, Definitions, Digest, Event, Retraction, Span, Status, Timestamp, assignment, control, digest,
-    partitioner, wire,
+    Assignment, Body, Definitions, Digest, Event, Retraction, Schedule, Span, Status, Timestamp, assignment, control,
+    digest, partitioner, wire,
 };
 use std::collections::HashMap;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
-
-/// The meaning of this fold. Another number means that the same log may give other results.
-pub const SEMANTICS: u32 = 1;
 
 /// Most rows of a chunk.
 const CHUNK_ROWS_MAX: u32 = 250_000;
@@ -29,45 +27,6 @@ const CHUNK_BYTES_MAX: u64 = 32 << 20;
 const UNIT_ID_BYTES_MAX: usize = 128;
 /// What a row weighs beside its record.
 const ROW_BYTES: u64 = 96;
-
-/// Why a partition cannot go on. The record was not applied and told no effect of its own.
-#[derive(Debug, thiserror::Error)]
-pub enum Halt {
-    /// A record came twice or out of order.
-    #[error(
-        "partition {partition} is at offset {next} and cannot apply offset {found} again; restart it from its snapshot"
-    )]
-    Repeated {
-        /// Partition.
-        partition: u32,
-        /// Next offset to be applied.
-        next: u64,
-        /// Offset that came.
-        found: u64,
-    },
-    /// The log does not start with its genesis record.
-    #[error(
-        "partition {0} does not start with a genesis record: the topic is not Assay's, or its start was removed; restore a snapshot or use a new topic"
-    )]
-    NoGenesis(u32),
-    /// The genesis record contradicts where it was found.
-    #[error("partition {partition} belongs to another log: {why}")]
-    OtherLog {
-        /// Partition.
-        partition: u32,
-        /// What differs.
-        why: String,
-    },
-    /// The log asks for a meaning that this build lacks.
-    #[error("the log needs semantics {wanted}, this build has {SEMANTICS}; use the build that has it")]
-    Semantics {
-        /// What the log asks for.
-        wanted: u32,
-    },
-    /// The remembered ids are not to be had.
-    #[error(transparent)]
-    Runs(#[from] RunsError),
-}
 
 /// The state of one partition.
 pub struct Partition {
@@ -79,7 +38,13 @@ pub struct Partition {
     pub(crate) looks: Windows,
     pub(crate) chunks: Windows,
     pub(crate) chunk: OpenChunk,
-    pub(crate) previous_look: Option<i64>,
+    /// As of when the last look record is.
+    pub(crate) previous_look: Option<Timestamp>,
+    pub(crate) schedule: Schedule,
+    /// Meaning of the fold now.
+    pub(crate) semantics: u32,
+    /// When the settings change next; compared at every record.
+    pub(crate) changes_at: Timestamp,
     pub(crate) keyframe_hour: i64,
     pub(crate) published_config: u64,
     pub(crate) published_tallies: HashMap<SlotIndex, Tallies>,
@@ -125,6 +90,9 @@ impl Partition {
             chunks: Windows::new(Span(genesis.chunk_ms as i64 * 1_000)),
             chunk: OpenChunk::default(),
             previous_look: None,
+            schedule: Schedule::new(&genesis),
+            semantics: genesis.semantics,
+            changes_at: NEVER,
             keyframe_hour: i64::MIN,
             published_config: 0,
             published_tallies: HashMap::new(),
@@ -182,6 +150,21 @@ impl Partition {
         self.versions.in_force().map(|current| current.definitions.as_ref())
     }
 
+    /// Meaning of the fold now.
+    pub fn semantics(&self) -> u32 {
+        self.semantics
+    }
+
+    /// Settings of the log by hour, as far as they were read.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Whether a record of this time comes under other settings than the ones before it.
+    pub fn changes_settings(&self, timestamp: Timestamp) -> bool {
+        timestamp >= self.changes_at
+    }
+
     /// The memory of accepted ids.
     pub fn dedupe(&self) -> &Dedupe {
         &self.dedupe
@@ -220,7 +203,16 @@ impl Partition {
             return Err(Halt::Repeated { partition: self.id, next: self.next_offset, found: input.offset });
         }
         let now = self.log_time.max(input.timestamp);
+        if now >= self.changes_at {
+            self.change_settings(now, effects)?;
+        }
         self.dedupe.advance(now)?;
+        self.close_windows(now, effects);
+        self.log_time = now;
+        Ok(())
+    }
+
+    pub(crate) fn close_windows(&mut self, now: Timestamp, effects: &mut dyn Effects) {
         if let Some((first, last)) = self.looks.advance(now) {
             self.close_looks(first, last, effects);
         }
@@ -228,8 +220,6 @@ impl Partition {
         if self.chunks.advance(now).is_some() {
             self.close_chunk(window, effects);
         }
-        self.log_time = now;
-        Ok(())
     }
 
     /// Reads what records with these keys will probably need, so that the waits for memory overlap; at most [`TOUCHED_MAX`] of
@@ -302,7 +292,14 @@ impl Partition {
 
     fn close_chunk(&mut self, window: Timestamp, effects: &mut dyn Effects) {
         let OpenChunk { first, rows, dead, .. } = std::mem::take(&mut self.chunk);
-        effects.chunk(Chunk { window, first: first.unwrap_or(self.next_offset), next: self.next_offset, rows, dead });
+        effects.chunk(Chunk {
+            window,
+            first: first.unwrap_or(self.next_offset),
+            next: self.next_offset,
+            rows,
+            dead,
+            semantics: self.semantics,
+        });
     }
 
     fn close_looks(&mut self, first: i64, last: i64, effects: &mut dyn Effects) {
@@ -361,11 +358,11 @@ impl Partition {
         effects.look(Look {
             log: self.genesis.log.clone(),
             partition: self.id,
-            semantics: SEMANTICS,
+            semantics: self.semantics,
             length: self.looks.length,
             first,
             last,
-            previous: self.previous_look.replace(last),
+            previous: self.previous_look.replace(end),
             start_offset: self.start_offset,
             next_offset: self.next_offset,
             log_time: self.log_time,
@@ -387,6 +384,13 @@ impl Partition {
                 Reason::Control,
                 format!("this is log {}, the record starts log {}", self.genesis.log, other.log),
             ),
+            control::Control::Settings(settings) => match self.schedule.add(settings, self.log_time) {
+                Ok(()) => {
+                    self.changes_at = next_change(&self.schedule, self.log_time);
+                    Outcome::Control { row: true }
+                }
+                Err(why) => Outcome::Rejected(Reason::Control, format!("change of settings: {why}")),
+            },
             control::Control::Part { version, index, count, body } => {
                 match self.versions.part(version, index, count, body) {
                     Ok(()) => Outcome::Control { row: true },
@@ -589,6 +593,9 @@ impl Partition {
 
     /// How many exposures were lost, and of which phase, if the event reports that.
     fn lost(&self, event: &Event<'_>) -> Result<Option<(SlotIndex, u64)>, (Reason, String)> {
+        if self.semantics < LOST_COUNTS {
+            return Ok(None);
+        }
         let Some(report) = lost::report(event).map_err(|detail| (Reason::Malformed, detail))? else { return Ok(None) };
         // A version that is not known was refused before.
         let judging = self.versions.judging(event.config_version).ok().flatten();
@@ -747,7 +754,7 @@ fn salt(experiment: &assay_experiment::Experiment) -> &str {
 }
 
 pub(crate) fn check_genesis(partition: u32, genesis: &control::Genesis) -> Result<(), Halt> {
-    if genesis.semantics != SEMANTICS {
+    if !SEMANTICS_KNOWN.contains(&genesis.semantics) {
         return Err(Halt::Semantics { wanted: genesis.semantics });
     }
     if partition >= genesis.partitions {
@@ -764,6 +771,7 @@ fn describe(input: &Input<'_>) -> (&'static str, Option<u64>) {
             ("config", Some(version))
         }
         Ok(Some(control::Control::Tick)) => ("tick", None),
+        Ok(Some(control::Control::Settings(_))) => ("settings", None),
         _ => ("genesis", None),
     }
 }

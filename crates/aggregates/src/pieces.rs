@@ -89,7 +89,7 @@ mod tests {
             length: Span::SECOND,
             first: 10,
             last: 12,
-            previous: Some(9),
+            previous: Some(Timestamp(10_000_000)),
             start_offset: 0,
             next_offset: 7,
             log_time: Timestamp(13_000_000),

@@ -4,12 +4,13 @@ use crate::attribution::Attribution;
 use crate::bytes::{Bytes, Reader, Torn};
 use crate::dedupe::{Dedupe, RunName, Runs, RunsError};
 use crate::look::Counters;
-use crate::partition::{OpenChunk, Partition, SEMANTICS, check_genesis, horizon};
+use crate::partition::{OpenChunk, Partition, check_genesis, horizon};
+use crate::settings::{SEMANTICS, SEMANTICS_KNOWN, next_change};
 use crate::slot::{Catalogue, Slot, Tallies};
 use crate::units::Units;
 use crate::versions::{Versions, parse};
 use crate::windows::Windows;
-use assay_experiment::{Definitions, Span, Status, Timestamp, canonical, control};
+use assay_experiment::{Definitions, Schedule, Settings, Span, Status, Timestamp, canonical, control};
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -26,7 +27,7 @@ pub enum RestoreError {
     #[error("its checksum differs: it was damaged")]
     Checksum,
     /// It was taken under another meaning of the fold.
-    #[error("it has semantics {0}, this build has {SEMANTICS}")]
+    #[error("it has semantics {0}, this build has 1 to {SEMANTICS}; use a build that has them")]
     Semantics(u32),
     /// It is of another log or partition.
     #[error("it belongs to another log: {0}")]
@@ -62,7 +63,7 @@ impl Partition {
     pub fn snapshot(&self) -> Vec<u8> {
         let mut out = Bytes::default();
         out.data.extend_from_slice(MAGIC);
-        out.fixed32(SEMANTICS);
+        out.fixed32(self.semantics);
         out.text(&self.genesis.log);
         out.uint(u64::from(self.id));
         out.uint(self.next_offset);
@@ -76,10 +77,11 @@ impl Partition {
         }
         out.blob(&self.genesis.encode());
         out.uint(self.start_offset);
-        for open in [self.looks.open, self.chunks.open, self.previous_look] {
+        for open in [self.looks.open, self.chunks.open, self.previous_look.map(|as_of| as_of.0)] {
             out.byte(u8::from(open.is_some()));
             out.int(open.unwrap_or(0));
         }
+        write_schedule(&self.schedule, &mut out);
         out.byte(u8::from(self.chunk.first.is_some()));
         out.uint(self.chunk.first.unwrap_or(0));
         out.uint(u64::from(self.chunk.rows));
@@ -121,6 +123,7 @@ impl Partition {
             Ok(some.then_some(value))
         };
         let (looks_open, chunks_open, previous_look) = (option()?, option()?, option()?);
+        let schedule = read_schedule(&mut from)?;
         let (has_first, first) = (from.byte()? != 0, from.uint()?);
         let chunk = OpenChunk {
             first: has_first.then_some(first),
@@ -144,16 +147,20 @@ impl Partition {
         }
         let units = Units::read(&mut from)?;
         let dedupe = Dedupe::read(&mut from, runs, genesis.hash_seed, horizon(&genesis))?;
-        let windows = |length_ms: u64, open| Windows { length: Span(length_ms as i64 * 1_000), open };
+        let settings = schedule.at(info.log_time);
+        let changes_at = next_change(&schedule, info.log_time);
         Ok(Partition {
             id: info.partition,
             start_offset,
             next_offset: info.next_offset,
             log_time: info.log_time,
-            looks: windows(genesis.look_ms, looks_open),
-            chunks: windows(genesis.chunk_ms, chunks_open),
+            looks: Windows { open: looks_open, ..Windows::new(settings.look()) },
+            chunks: Windows { open: chunks_open, ..Windows::new(settings.chunk()) },
             chunk,
-            previous_look,
+            previous_look: previous_look.map(Timestamp),
+            semantics: settings.semantics,
+            schedule,
+            changes_at,
             keyframe_hour,
             published_config,
             published_tallies,
@@ -183,7 +190,7 @@ fn open(bytes: &[u8]) -> Result<(SnapshotInfo, Reader<'_>), RestoreError> {
     }
     let mut from = Reader::new(body);
     let semantics = from.fixed32()?;
-    if semantics != SEMANTICS {
+    if !SEMANTICS_KNOWN.contains(&semantics) {
         return Err(RestoreError::Semantics(semantics));
     }
     let log = from.text()?.to_owned();
@@ -217,6 +224,31 @@ impl Catalogue {
         }
         Ok(Catalogue { names, filters })
     }
+}
+
+fn write_schedule(schedule: &Schedule, out: &mut Bytes) {
+    let (start, changes) = schedule.parts();
+    out.uint(changes.len() as u64);
+    for settings in [&start].into_iter().chain(changes) {
+        out.int(settings.from_ms);
+        out.uint(settings.look_ms);
+        out.uint(settings.chunk_ms);
+        out.fixed32(settings.semantics);
+    }
+}
+
+fn read_schedule(from: &mut Reader<'_>) -> Result<Schedule, RestoreError> {
+    let count = from.count()?;
+    let mut settings = || -> Result<Settings, Torn> {
+        let (at, from_ms, look_ms, chunk_ms) = (from.position(), from.int()?, from.uint()?, from.uint()?);
+        let settings = Settings { from_ms, look_ms, chunk_ms, semantics: from.fixed32()? };
+        // Lengths that no log can have would be divided by.
+        let whole = Settings { from_ms: 0, ..settings };
+        if whole.check().is_err() { Err(Torn(at)) } else { Ok(settings) }
+    };
+    let start = settings()?;
+    let changes = (0..count).map(|_| settings()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Schedule::from_parts(start, changes))
 }
 
 /// A slot's definition is written as canonical text: it may be older than any version that is kept.

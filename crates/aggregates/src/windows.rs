@@ -1,4 +1,4 @@
-//! The windows of log time: looks and chunks, aligned to the epoch, closed by records alone.
+//! The windows of log time: looks and chunks, aligned to the epoch, closed by records alone. Where their length changes, both lengths end.
 
 use assay_experiment::{Span, Timestamp};
 
@@ -22,6 +22,11 @@ impl Windows {
         let closed = self.open.filter(|&open| open < current).map(|open| (open, current - 1));
         self.open = Some(current);
         closed
+    }
+
+    /// From `now`, at which a window of the old length ended, they have another length.
+    pub fn change(&mut self, length: Span, now: Timestamp) {
+        *self = Windows { open: Some(now.0.div_euclid(length.0)), ..Windows::new(length) };
     }
 
     /// Where a window ends.

@@ -1,6 +1,7 @@
 //! The analysis as a fold over look records: partitions in lockstep, one inference per look that every partition has closed.
 //!
-//! A look counts when every partition has closed it and has the same log, semantics and version of the definitions there. Looks in the
+//! Looks are named by their ends, because their length may change. A look counts when every partition has closed it and has the same log,
+//! semantics, length of looks and version of the definitions there. Looks in the
 //! middle of a publication, where some partitions have the new version and others do not, wait on a stage and are passed over: for results
 //! and for running values alike, and by every reader of the same records. So the sums always are those of the last look that counted.
 
@@ -17,9 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Analysis {
     pub(crate) parts: Vec<Part>,
     pub(crate) late: Span,
-    pub(crate) length: Span,
-    /// Last look that was evaluated.
-    pub(crate) evaluated: Option<i64>,
+    /// End of the last look that was evaluated.
+    pub(crate) evaluated: Option<Timestamp>,
     /// Goes up when running values had to start anew.
     pub(crate) epoch: u64,
     pub(crate) config: u64,
@@ -37,7 +37,6 @@ impl Analysis {
         Analysis {
             parts: (0..partitions).map(|_| Part::default()).collect(),
             late,
-            length: Span::SECOND,
             evaluated: None,
             epoch: 1,
             config: 0,
@@ -102,19 +101,19 @@ impl Analysis {
                 || self.closed().is_some_and(|closed| part.read.is_none_or(|read| read <= closed)))
     }
 
-    /// The last look that every partition has closed.
-    pub fn closed(&self) -> Option<i64> {
+    /// End of the last look that every partition has closed.
+    pub fn closed(&self) -> Option<Timestamp> {
         self.parts.iter().map(|part| part.read).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
-    /// Evaluates the next aligned look at which something changed, in order, none skipped. `None` when all are evaluated.
+    /// Evaluates the next aligned look at which something changed, in order, none skipped, and gives its end. `None` when all are evaluated.
     ///
     /// Looks in between at which nothing changed would give the same numbers and so the same running values.
-    pub fn step(&mut self) -> Option<i64> {
+    pub fn step(&mut self) -> Option<Timestamp> {
         let closed = self.closed()?;
         loop {
             let even = self.is_even();
-            let changed = self.parts.iter().filter_map(|part| Some(part.waiting.front()?.look.first)).min();
+            let changed = self.parts.iter().filter_map(|part| Some(part.waiting.front()?.look.changed_at())).min();
             let matures = if even { self.next_maturity() } else { None };
             let Some(look) = changed.into_iter().chain(matures).min().filter(|&next| next <= closed) else {
                 if even {
@@ -123,10 +122,11 @@ impl Analysis {
                 }
                 return None;
             };
+            let begins = self.begin_of(look);
             self.parts.iter_mut().for_each(|part| part.stage(look));
             if !self.agrees() {
                 if even {
-                    self.evaluated = self.evaluated.map(|evaluated| evaluated.max(look - 1));
+                    self.evaluated = self.evaluated.map(|evaluated| evaluated.max(begins.unwrap_or(evaluated)));
                 }
                 continue;
             }
@@ -134,12 +134,11 @@ impl Analysis {
                 self.begin(look);
             }
             self.apply();
-            let at = self.end_of(look);
-            self.turn(ring_start(at));
+            self.turn(ring_start(look));
             for (phase, sums) in &mut self.sums {
-                sums.mature(at, self.late);
+                sums.mature(look, self.late);
                 let memory = self.memory.entry(phase.clone()).or_default();
-                observe(sums, at, memory);
+                observe(sums, look, memory);
             }
             self.evaluated = Some(look);
             return Some(look);
@@ -155,15 +154,22 @@ impl Analysis {
 
     /// The first look that counts is the greatest of the partitions' first ones: before it some of them are missing. Where the aggregates
     /// no longer have their start, running values before this look are lost, and the epoch is named by it.
-    fn begin(&mut self, look: i64) {
+    fn begin(&mut self, look: Timestamp) {
         let complete = self.parts.iter().all(|part| part.from_start);
-        self.epoch = if complete { 1 } else { look.max(1) as u64 + 1 };
+        // Its second, which is never 1: no log is that old.
+        self.epoch = if complete { 1 } else { (look.millis() / 1_000).max(2) as u64 };
     }
 
-    /// Whether every partition has sums, and all of the same log, semantics and version of the definitions.
+    /// Whether every partition has sums, and all were made by the same.
     fn agrees(&self) -> bool {
         let first = self.parts.first().and_then(Part::version);
         first.is_some() && self.parts.iter().all(|part| part.version() == first)
+    }
+
+    /// Where the look begins that ends then and has changes: the looks before it are as they were.
+    fn begin_of(&self, look: Timestamp) -> Option<Timestamp> {
+        let waiting = self.parts.iter().filter_map(|part| part.waiting.front()).map(|pending| &pending.look);
+        waiting.filter(|it| it.changed_at() == look).map(|it| look - it.length).min()
     }
 
     /// Whether nothing is on the stage.
@@ -171,14 +177,11 @@ impl Analysis {
         self.parts.iter().all(|part| part.staged.is_none())
     }
 
-    /// The first look as of whose end a further hour is mature.
-    fn next_maturity(&self) -> Option<i64> {
+    /// End of the first look, as far as looks were read, as of which a further hour is mature.
+    fn next_maturity(&self) -> Option<Timestamp> {
         let at = self.sums.values().filter_map(|sums| sums.next_maturity(self.late)).min()?;
-        Some(at.0.div_euclid(self.length.0) - i64::from(at.0.rem_euclid(self.length.0) == 0))
-    }
-
-    pub(crate) fn end_of(&self, look: i64) -> Timestamp {
-        Timestamp((look + 1) * self.length.0)
+        // Nothing is on the stage, so all partitions have looks of the same length.
+        self.parts.first()?.look_end(at)
     }
 
     /// Forgets minutes that left the last hour: partitions do not publish them again.
@@ -209,12 +212,12 @@ impl Analysis {
     pub(crate) fn absorb(&mut self, looks: Vec<(usize, Look)>) {
         let mut touched: BTreeSet<Phase> = BTreeSet::new();
         for (partition, look) in looks {
-            self.length = look.length;
             let part = &mut self.parts[partition];
-            part.applied = Some(look.last);
+            part.applied = Some(look.as_of());
             part.head = Some(Head {
                 log: look.log,
                 semantics: look.semantics,
+                length: look.length,
                 start_offset: look.start_offset,
                 next_offset: look.next_offset,
                 log_time: look.log_time,
@@ -293,8 +296,7 @@ impl Analysis {
 
     /// Results of the last aligned look. `None` before the first.
     pub fn results(&self) -> Option<Results> {
-        let look = self.evaluated?;
-        Some(self.at(self.end_of(look), true))
+        Some(self.at(self.evaluated?, true))
     }
 
     /// Results from the newest sums of each partition, aligned or not; they leave no trace.
@@ -312,9 +314,8 @@ impl Analysis {
         };
         copy.parts.iter_mut().for_each(|part| part.stage(newest));
         copy.apply();
-        let at = copy.end_of(newest);
-        copy.sums.values_mut().for_each(|sums| sums.mature(at, self.late));
-        Some(copy.at(at, false))
+        copy.sums.values_mut().for_each(|sums| sums.mature(newest, self.late));
+        Some(copy.at(newest, false))
     }
 
     /// How far the aligned look is behind the newest look of any partition, and what holds it. `None` before the first aligned look.
@@ -328,13 +329,13 @@ impl Analysis {
         } else {
             (0..self.parts.len()).min_by_key(|&at| self.parts[at].read)
         };
-        let age = Span((newest - evaluated).max(0) * self.length.0);
+        let age = Span((newest.0 - evaluated.0).max(0));
         let held_by = held_by.filter(|_| age.0 > 0).map(|at| at as u32);
         Some(Freshness { age, held_by, versions_differ })
     }
 
-    /// The newest look of any partition that was read.
-    pub fn newest(&self) -> Option<i64> {
+    /// End of the newest look of any partition that was read.
+    pub fn newest(&self) -> Option<Timestamp> {
         self.parts.iter().filter_map(|part| part.read).max()
     }
 
@@ -343,7 +344,7 @@ impl Analysis {
         let mut offsets = BTreeMap::new();
         let (mut log, mut semantics, mut closed) = (String::new(), 0, 0);
         for (partition, part) in self.parts.iter().enumerate() {
-            closed += u32::from(aligned || part.read.is_some_and(|read| self.end_of(read) >= look));
+            closed += u32::from(aligned || part.read.is_some_and(|read| read >= look));
             let Some(head) = &part.head else { continue };
             counters.merge(&head.counters);
             offsets.insert(partition as u32, (head.start_offset, head.next_offset, head.log_time));

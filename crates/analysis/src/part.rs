@@ -1,7 +1,7 @@
 //! What is known of one partition: the newest sums it published, and the looks that wait for the other partitions.
 
-use assay_aggregates::{Block, Counters, Look, Tallies};
-use assay_experiment::Timestamp;
+use assay_aggregates::{Block, Counters, Look, SEMANTICS, SEMANTICS_KNOWN, Tallies};
+use assay_experiment::{Span, Timestamp, format_time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A phase of an experiment: id and salt.
@@ -12,31 +12,43 @@ pub type Phase = (String, String);
 pub enum Freeze {
     /// The same look came twice with different content: two builds or machines disagree.
     #[error(
-        "partition {partition} published look {look} twice with different content; its results are frozen until the cause is found"
+        "partition {partition} published the look that ends at {} twice with different content; its results are frozen until the cause is found",
+        format_time(*.look)
     )]
     Mismatch {
         /// The partition.
         partition: u32,
-        /// The look.
-        look: i64,
+        /// End of the look.
+        look: Timestamp,
     },
     /// Looks are missing between two records.
     #[error(
-        "partition {partition} continues after look {after:?}, but look {expected:?} is the last one known; its results are frozen"
+        "partition {partition} continues after the look of {}, but that of {} is the last one known; its results are frozen",
+        shown(.after), shown(.expected)
     )]
     Gap {
         /// The partition.
         partition: u32,
         /// What the record continues.
-        after: Option<i64>,
+        after: Option<Timestamp>,
         /// What was read last.
-        expected: Option<i64>,
+        expected: Option<Timestamp>,
     },
-    /// The record is of another log or meaning.
-    #[error("partition {partition} published a look of another log or semantics; its results are frozen")]
+    /// The record is of another log.
+    #[error("partition {partition} published a look of another log; its results are frozen")]
     OtherLog {
         /// The partition.
         partition: u32,
+    },
+    /// The record has a meaning that this build lacks.
+    #[error(
+        "partition {partition} published a look of semantics {wanted}, this build has 1 to {SEMANTICS}; its results are frozen, use a build that has it"
+    )]
+    Semantics {
+        /// The partition.
+        partition: u32,
+        /// What the record has.
+        wanted: u32,
     },
     /// The definitions in the record are no definitions for this build, or not those that another record has for the version.
     #[error(
@@ -52,6 +64,10 @@ pub enum Freeze {
     },
 }
 
+fn shown(look: &Option<Timestamp>) -> String {
+    look.map_or("none".to_owned(), format_time)
+}
+
 /// How many hashes of past looks are remembered, to tell a repeat from a contradiction.
 const HASHES_MAX: usize = 100_000;
 /// How many looks may wait for other partitions before reading pauses.
@@ -60,17 +76,17 @@ pub(crate) const WAITING_MAX: usize = 50_000;
 /// One partition.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Part {
-    /// Last look read.
-    pub read: Option<i64>,
-    /// Last look that is in the sums.
-    pub applied: Option<i64>,
+    /// End of the last look read.
+    pub read: Option<Timestamp>,
+    /// End of the last look that is in the sums.
+    pub applied: Option<Timestamp>,
     /// Read, but not all partitions have closed them.
     pub waiting: VecDeque<Pending>,
     /// Closed by all partitions, but not in the sums, because the partitions had different versions of the definitions there.
     pub staged: Option<Pending>,
-    hashes: BTreeMap<i64, u128>,
-    /// Log and semantics that every record must have.
-    identity: Option<(String, u32)>,
+    hashes: BTreeMap<Timestamp, u128>,
+    /// The log that every record must be of.
+    identity: Option<String>,
     /// Whether the partition's first look was read: nothing precedes its sums.
     pub from_start: bool,
     /// The last record applied, without its blocks.
@@ -92,12 +108,22 @@ pub(crate) struct Pending {
 pub(crate) struct Head {
     pub log: String,
     pub semantics: u32,
+    pub length: Span,
     pub start_offset: u64,
     pub next_offset: u64,
     pub log_time: Timestamp,
     pub config: u64,
     pub counters: Counters,
     pub hash: u128,
+}
+
+/// What sums were made by. Only sums of the same are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MadeBy<'a> {
+    pub log: &'a str,
+    pub semantics: u32,
+    pub length: Span,
+    pub config: u64,
 }
 
 /// The sums of a phase in one partition.
@@ -125,22 +151,22 @@ impl Part {
     pub fn push(&mut self, look: Look, from: u64) {
         if self.read.is_none() {
             self.from_start = look.previous.is_none();
-            self.identity = Some((look.log.clone(), look.semantics));
+            self.identity = Some(look.log.clone());
         }
-        self.read = Some(look.last);
-        self.remember(look.last, look.hash);
+        self.read = Some(look.as_of());
+        self.remember(look.as_of(), look.hash);
         self.waiting.push_back(Pending { look, from });
     }
 
     /// Goes on after a snapshot: what it had applied is all that is known.
-    pub fn resume(&mut self, applied: i64, head: Head) {
+    pub fn resume(&mut self, applied: Timestamp, head: Head) {
         (self.read, self.applied) = (Some(applied), Some(applied));
-        self.identity = Some((head.log.clone(), head.semantics));
+        self.identity = Some(head.log.clone());
         self.remember(applied, head.hash);
         self.head = Some(head);
     }
 
-    fn remember(&mut self, look: i64, hash: u128) {
+    fn remember(&mut self, look: Timestamp, hash: u128) {
         self.hashes.insert(look, hash);
         if self.hashes.len() > HASHES_MAX {
             self.hashes.pop_first();
@@ -149,18 +175,22 @@ impl Part {
 
     fn check(&self, look: &Look) -> Result<bool, Freeze> {
         let partition = look.partition;
-        if self.identity.as_ref().is_some_and(|known| (known.0.as_str(), known.1) != (&look.log, look.semantics)) {
+        if self.identity.as_ref().is_some_and(|known| *known != look.log) {
             return Err(Freeze::OtherLog { partition });
         }
+        if !SEMANTICS_KNOWN.contains(&look.semantics) {
+            return Err(Freeze::Semantics { partition, wanted: look.semantics });
+        }
+        let as_of = look.as_of();
         let Some(read) = self.read else {
             // Where the start of the aggregates is gone, the first full look is the start.
             return Ok(look.keyframe || look.previous.is_none());
         };
-        if look.last <= read {
-            return match self.hashes.get(&look.last) {
-                Some(&hash) if hash != look.hash => Err(Freeze::Mismatch { partition, look: look.last }),
-                None if self.hashes.first_key_value().is_some_and(|(&oldest, _)| look.last > oldest) => {
-                    Err(Freeze::Mismatch { partition, look: look.last })
+        if as_of <= read {
+            return match self.hashes.get(&as_of) {
+                Some(&hash) if hash != look.hash => Err(Freeze::Mismatch { partition, look: as_of }),
+                None if self.hashes.first_key_value().is_some_and(|(&oldest, _)| as_of > oldest) => {
+                    Err(Freeze::Mismatch { partition, look: as_of })
                 }
                 _ => Ok(false),
             };
@@ -171,9 +201,9 @@ impl Part {
         Ok(true)
     }
 
-    /// Moves what waits up to a look onto the stage.
-    pub fn stage(&mut self, upto: i64) {
-        while let Some(next) = self.waiting.pop_front_if(|next| next.look.first <= upto) {
+    /// Moves what waits up to the end of a look onto the stage.
+    pub fn stage(&mut self, upto: Timestamp) {
+        while let Some(next) = self.waiting.pop_front_if(|next| next.look.changed_at() <= upto) {
             match &mut self.staged {
                 Some(staged) => staged.cover(next.look),
                 None => self.staged = Some(next),
@@ -181,16 +211,35 @@ impl Part {
         }
     }
 
-    /// Log, semantics and version of the definitions of the newest sums up to the stage; `None` before the first look.
-    pub fn version(&self) -> Option<(&str, u32, u64)> {
-        let staged = self.staged.as_ref().map(|it| (it.look.log.as_str(), it.look.semantics, it.look.config));
-        staged.or_else(|| self.head.as_ref().map(|head| (head.log.as_str(), head.semantics, head.config)))
+    /// What the newest sums up to the stage were made by; `None` before the first look.
+    pub fn version(&self) -> Option<MadeBy<'_>> {
+        let staged = self.staged.as_ref().map(|Pending { look, .. }| MadeBy {
+            log: &look.log,
+            semantics: look.semantics,
+            length: look.length,
+            config: look.config,
+        });
+        let applied = self.head.as_ref().map(|head| MadeBy {
+            log: &head.log,
+            semantics: head.semantics,
+            length: head.length,
+            config: head.config,
+        });
+        staged.or(applied)
+    }
+
+    /// The first end of a look at or after an instant, as far as looks were read: their length may change after those in the sums.
+    pub fn look_end(&self, at: Timestamp) -> Option<Timestamp> {
+        let head = self.applied.filter(|&applied| at <= applied).and(self.head.as_ref()).map(|head| head.length);
+        let later = || self.waiting.iter().map(|it| &it.look).find(|look| at <= look.as_of()).map(|look| look.length);
+        let length = head.or_else(later)?;
+        Some(Timestamp(at.0.div_euclid(length.0).saturating_add(i64::from(at.0.rem_euclid(length.0) != 0)) * length.0))
     }
 
     /// Version of the definitions of the newest look that was read.
     pub fn newest_config(&self) -> u64 {
         let waiting = self.waiting.back().map(|pending| pending.look.config);
-        waiting.or_else(|| Some(self.version()?.2)).unwrap_or(0)
+        waiting.or_else(|| Some(self.version()?.config)).unwrap_or(0)
     }
 
     /// Where reading would have to go on to get everything that is not in the sums; `None` where everything is.

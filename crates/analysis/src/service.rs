@@ -8,7 +8,7 @@ use crate::records::{RECORD_BYTES_MAX, records};
 use crate::results::{Freshness, Results};
 use assay_aggregates::{Assembler, LookError};
 use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, Reader};
-use assay_experiment::Span;
+use assay_experiment::{Span, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub struct Service {
     /// Of the look that was evaluated last.
     aligned: Option<Arc<Results>>,
     /// Of the look that they are of, while the aligned one is late.
-    provisional: Option<(i64, Arc<Results>)>,
+    provisional: Option<(Timestamp, Arc<Results>)>,
 }
 
 /// One partition's aggregates.

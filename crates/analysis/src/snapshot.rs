@@ -18,7 +18,6 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Serialize, Deserialize)]
 struct Frame {
     late: i64,
-    length: i64,
     evaluated: Option<i64>,
     epoch: u64,
     config: u64,
@@ -68,8 +67,7 @@ impl Analysis {
         assert_eq!(resume.len(), self.parts.len(), "every partition has a place to go on");
         let frame = Frame {
             late: self.late.0,
-            length: self.length.0,
-            evaluated: self.evaluated,
+            evaluated: self.evaluated.map(|look| look.0),
             epoch: self.epoch,
             config: self.config,
             bodies: self.bodies.clone(),
@@ -114,7 +112,7 @@ impl Analysis {
     }
 
     fn part(&self, part: &Part, resume: u64) -> PartFrame {
-        let look = part.head.as_ref().map(|head| full_look(part, head, self.length).encode());
+        let look = part.head.as_ref().map(|head| full_look(part, head).encode());
         PartFrame { resume, look: hex(&look.unwrap_or_default()) }
     }
 
@@ -131,7 +129,6 @@ impl Analysis {
         }
         let frame: Frame = serde_json::from_slice(body).map_err(|problem| wrong(problem.to_string()))?;
         let mut analysis = Analysis::new(frame.parts.len() as u32, Span(frame.late));
-        analysis.length = Span(frame.length);
         analysis.epoch = frame.epoch;
         for phase in frame.phases {
             let key: Phase = (phase.id.clone(), phase.salt.clone());
@@ -186,9 +183,8 @@ impl Analysis {
                 part.resume(applied, head);
             }
         }
-        analysis.evaluated = frame.evaluated;
-        if let Some(evaluated) = frame.evaluated {
-            let at = analysis.end_of(evaluated);
+        analysis.evaluated = frame.evaluated.map(Timestamp);
+        if let Some(at) = analysis.evaluated {
             let late = analysis.late;
             analysis.sums.values_mut().for_each(|sums| sums.mature(at, late));
         }
@@ -197,7 +193,9 @@ impl Analysis {
 }
 
 /// Everything known of a partition as one look.
-fn full_look(part: &Part, head: &Head, length: Span) -> Look {
+fn full_look(part: &Part, head: &Head) -> Look {
+    let (length, applied) = (head.length, part.applied.unwrap_or_default());
+    let last = applied.0.div_euclid(length.0) - 1;
     let changes = |(phase, known): (&Phase, &PartExperiment)| ExperimentChanges {
         id: phase.0.clone(),
         salt: phase.1.clone(),
@@ -211,8 +209,8 @@ fn full_look(part: &Part, head: &Head, length: Span) -> Look {
         partition: 0,
         semantics: head.semantics,
         length,
-        first: part.applied.unwrap_or(0),
-        last: part.applied.unwrap_or(0),
+        first: last,
+        last,
         previous: None,
         start_offset: head.start_offset,
         next_offset: head.next_offset,

@@ -15,11 +15,10 @@ pub const RESULT_COLUMNS: &str = "look, experiment_id, salt, metric, variant, se
 /// Sums that changed since the last call, absolute, per partition.
 pub fn aggregate_rows(analysis: &mut Analysis) -> Vec<u8> {
     let mut out = Vec::new();
-    let length = analysis.length;
     let Analysis { parts, sums, .. } = analysis;
     for (partition, part) in parts.iter_mut().enumerate() {
         let Some(head) = &part.head else { continue };
-        let look = Timestamp((part.applied.unwrap_or(0) + 1) * length.0);
+        let look = part.applied.unwrap_or_default();
         for (phase, known) in &mut part.experiments {
             let Some(sums) = sums.get(phase) else { continue };
             for key in std::mem::take(&mut known.changed) {

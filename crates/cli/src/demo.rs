@@ -288,7 +288,9 @@ fn keep_shop(engine: &Engine, visitors: u32, screen: &mut Screen, stopped: &Arc<
         return Ok(());
     };
     println!("\nA shop opens: {visitors} new visitors a second ask the edge at http://{edge} which variants they see.");
-    println!("Three experiments run on the same visitors: one with a real effect, one without, one whose client loses exposures.");
+    println!(
+        "Three experiments run on the same visitors: one with a real effect, one without, one whose client loses exposures."
+    );
     println!("Watch them at http://{}/ ; Ctrl-C closes the shop.\n", engine.http);
     let tally = Arc::new(shop::Tally::default());
     let visits = {

@@ -9,7 +9,7 @@ use crate::planning::Desk;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
 use anyhow::{Context, Result, anyhow};
-use assay_aggregates::SEMANTICS;
+use assay_aggregates::{SEMANTICS, SEMANTICS_KNOWN};
 use assay_broker::{Log, Stamping, TopicSpec};
 use assay_control_plane::http::{Board, Published, Sources};
 use assay_control_plane::{PublishError, Publisher, Version, install};
@@ -17,6 +17,7 @@ use assay_edge::Edge;
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::ConfigVersion;
 use assay_experiment::control::Genesis;
+use assay_experiment::format_time;
 use assay_experiment::snapshot::Snapshot;
 use assay_pipeline::{
     ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline,
@@ -332,6 +333,13 @@ fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesi
     }
     let Some(directory) = &settings.config else { return Ok(()) };
     let wanted = definitions::load(directory)?;
+    let now_ms =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let changes = publisher.change_settings(&wanted.settings, &SEMANTICS_KNOWN, now_ms);
+    for change in changes.context("publishing the changes of settings")? {
+        let from = format_time(change.from());
+        tracing::info!(from, change.look_ms, change.chunk_ms, change.semantics, "settings will change");
+    }
     let announce = |before: Option<&Version>, next: &Version| feed.announce(before, next);
     let version = publisher.publish_after(&wanted, announce).context("publishing the definitions")?;
     feed.everywhere(&version);

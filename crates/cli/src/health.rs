@@ -403,7 +403,7 @@ mod tests {
             health.show(Some(&view(0)), Vec::new(), true);
         }
         assert_eq!((health.latency.get_sample_count(), health.mismatches.get()), (1, 0));
-        let frozen = vec![(1, Freeze::Mismatch { partition: 1, look: 7 })];
+        let frozen = vec![(1, Freeze::Mismatch { partition: 1, look: Timestamp(7_000_000) })];
         for _ in 0..3 {
             health.show(None, frozen.clone(), true);
         }

@@ -4,8 +4,11 @@ use crate::{definitions, table};
 use anyhow::{Context, Result, anyhow, bail};
 use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition, SEMANTICS};
 use assay_analysis::Analysis;
-use assay_experiment::{Span, Timestamp, canonical, control, json, parse_time, partitioner};
+use assay_experiment::{
+    Schedule, Settings, SettingsChange, Span, Timestamp, canonical, control, format_time, json, parse_time, partitioner,
+};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,7 +44,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let definitions = definitions::load(&arguments.config)?;
     let lines = read(&arguments.events)?;
     let bodies = canonical::parts(&definitions);
-    let mut log = Replay::new(arguments.partitions, lines.first().map_or(Timestamp(0), |line| line.time), &bodies)?;
+    let first = lines.first().map_or(Timestamp(0), |line| line.time);
+    let mut log = Replay::new(arguments.partitions, first, &bodies, &definitions.settings)?;
     for line in &lines {
         log.event(line.time, &line.bytes)?;
     }
@@ -154,8 +158,13 @@ pub struct Replay {
     analysis: Analysis,
     effects: Collected,
     genesis: control::Genesis,
+    schedule: Schedule,
     ticked: Timestamp,
     now: Timestamp,
+}
+
+fn wrong_settings(change: &Settings, why: &str) -> anyhow::Error {
+    anyhow!("settings from {}: {why}", format_time(change.from()))
 }
 
 /// Idle partitions are ticked this often in log time, so that looks of the busy ones do not pile up.
@@ -193,23 +202,43 @@ impl Effects for Collected {
 
 impl Replay {
     /// A log whose first event comes at `first`.
-    pub fn new(count: u32, first: Timestamp, bodies: &[String]) -> Result<Self> {
+    pub fn new(
+        count: u32,
+        first: Timestamp,
+        bodies: &[String],
+        settings: &BTreeMap<Timestamp, SettingsChange>,
+    ) -> Result<Self> {
         let mut genesis = control::Genesis::new("replay".to_owned(), count, 0x05ee_d0fa_55a7);
         genesis.semantics = SEMANTICS;
         // An exposure counts from at most A before its record, and nothing counts from before its definition. These events were not there to
         // wait for theirs, so the log begins A earlier: the definitions are in force for every record.
         let start = first - Span(genesis.first_exposure_slack_ms as i64 * 1_000);
         let late = Span(genesis.late_ms as i64 * 1_000);
+        let mut schedule = Schedule::new(&genesis);
+        for change in settings.values() {
+            let change = schedule.complete(change);
+            if change.from() <= start {
+                // A log that begins later has begun with them.
+                change.check().map_err(|why| wrong_settings(&change, &why))?;
+                (genesis.look_ms, genesis.chunk_ms) = (change.look_ms, change.chunk_ms);
+                genesis.semantics = change.semantics;
+                schedule = Schedule::new(&genesis);
+            } else {
+                schedule.add(change, start).map_err(|why| wrong_settings(&change, &why))?;
+            }
+        }
         let mut log = Replay {
             partitions: (0..count).map(|_| (None, 0)).collect(),
             analysis: Analysis::new(count, late),
             effects: Collected::default(),
             genesis: genesis.clone(),
+            schedule: schedule.clone(),
             ticked: first,
             now: first,
         };
         let mut records = vec![control::genesis(&genesis)];
         records.extend(control::version(1, bodies));
+        records.extend(schedule.changes().map(control::settings));
         for partition in 0..count {
             for record in &records {
                 let headers: Vec<(&str, &[u8])> =
@@ -235,7 +264,7 @@ impl Replay {
 
     /// Closes the last look everywhere.
     pub fn finish(&mut self) -> Result<assay_analysis::Results> {
-        let length = self.genesis.look_ms as i64 * 1_000;
+        let length = self.schedule.at(self.now).look().0;
         self.tick(Timestamp((self.now.0.div_euclid(length) + 1).saturating_mul(length)))?;
         self.analysis.results().ok_or_else(|| anyhow!("no look closed; this is a bug"))
     }

@@ -1,6 +1,6 @@
 //! Makes a log Assay's: topics, and the genesis record that starts every partition of the events.
 
-use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, TopicSpec};
+use assay_broker::{Appended, Batch, Error as LogError, Log, NewRecord, Offset, Partition, TopicSpec};
 use assay_experiment::control::{self, Control, Encoded, Genesis};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -187,7 +187,12 @@ fn first(log: &dyn Log, topic: &str, partition: u32) -> Result<Start, InstallErr
 }
 
 /// Appends control records to one partition, in order.
-pub(crate) fn append_all(log: &dyn Log, topic: &str, partition: u32, records: &[Encoded]) -> Result<(), LogError> {
+pub(crate) fn append_all(
+    log: &dyn Log,
+    topic: &str,
+    partition: u32,
+    records: &[Encoded],
+) -> Result<Vec<Appended>, LogError> {
     let headers: Vec<Vec<(&str, &[u8])>> = records
         .iter()
         .map(|record| record.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect())
@@ -199,10 +204,9 @@ pub(crate) fn append_all(log: &dyn Log, topic: &str, partition: u32, records: &[
         .zip(&headers)
         .map(|(record, headers)| NewRecord { key: None, headers, payload: &record.body, timestamp_ms: Some(now) })
         .collect();
-    log.append(topic, Partition(partition), &new)?;
-    Ok(())
+    log.append(topic, Partition(partition), &new)
 }
 
 fn append(log: &dyn Log, topic: &str, partition: u32, record: &Encoded) -> Result<(), LogError> {
-    append_all(log, topic, partition, std::slice::from_ref(record))
+    append_all(log, topic, partition, std::slice::from_ref(record)).map(drop)
 }

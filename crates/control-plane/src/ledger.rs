@@ -7,6 +7,7 @@
 use crate::publish::Version;
 use assay_broker::{Batch, Error as LogError, Log, Offset, Partition};
 use assay_experiment::control::{self, Control};
+use assay_experiment::{Settings, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ pub(crate) struct Ledger {
     pub highest: u64,
     /// The newest version that is complete.
     pub newest: Option<Version>,
+    /// Changes of settings, by hour; of two for one hour the first counts.
+    pub settings: BTreeMap<Timestamp, Settings>,
     pending: BTreeMap<u64, Pending>,
     completed: BTreeMap<u64, u128>,
 }
@@ -47,9 +50,10 @@ struct Pending {
 
 impl Ledger {
     /// Goes on from what was known when everything below `next` had been read.
-    pub fn new(next: u64, highest: u64, newest: Option<Version>) -> Self {
+    pub fn new(next: u64, highest: u64, newest: Option<Version>, settings: Vec<Settings>) -> Self {
         let highest = highest.max(newest.as_ref().map_or(0, |version| version.number));
-        Ledger { next, highest, newest, ..Ledger::default() }
+        let settings = settings.into_iter().map(|settings| (settings.from(), settings)).collect();
+        Ledger { next, highest, newest, settings, ..Ledger::default() }
     }
 
     /// From where reading can go on without what is only in memory.
@@ -66,6 +70,8 @@ impl Ledger {
     /// Reads on to the end that the partition has now.
     pub fn read(&mut self, log: &dyn Log, topic: &str) -> Result<(), LogError> {
         let bounds = log.bounds(topic, Partition(FIRST))?;
+        // Where the start is gone, a change of settings may be a repeat of one that came there, in time.
+        let repeats = bounds.low.0 > 0;
         self.next = self.next.max(bounds.low.0);
         if self.next >= bounds.next.0 {
             return Ok(());
@@ -90,7 +96,12 @@ impl Ledger {
                     let headers: Vec<(&str, &[u8])> = record.headers().collect();
                     // What only looks like a control record is a dead letter of the fold.
                     if let Ok(Some(control)) = control::decode(&headers, record.payload) {
-                        self.note(record.offset.0, &control);
+                        match control {
+                            Control::Settings(settings) if repeats || record.timestamp_ms < settings.from_ms => {
+                                self.settings.entry(settings.from()).or_insert(settings);
+                            }
+                            control => self.note(record.offset.0, &control),
+                        }
                     }
                 }
                 self.next = record.offset.0 + 1;

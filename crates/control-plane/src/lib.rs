@@ -12,6 +12,7 @@ mod ledger;
 mod mint;
 pub mod planner;
 mod publish;
+mod settings;
 pub mod status;
 
 pub use change::{Refusal, compare};

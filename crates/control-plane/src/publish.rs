@@ -1,7 +1,7 @@
 //! Publishing definitions: the records go to every partition; an outbox finishes what a crash left half done.
 //!
-//! The directory keeps three files. `outbox.json` is a version on its way, `published.json` the newest that is in all partitions,
-//! `position.json` says how far the log was read for what others published. All three can be lost: the log has everything.
+//! The directory keeps four files. `outbox.json` is a version on its way, `settings.json` changes of settings on theirs, `published.json` the newest that is in all partitions,
+//! `position.json` says how far the log was read for what others published. All can be lost: the log has everything.
 
 use crate::change::{self, Refusal};
 use crate::files::{FileError, read, remove, write};
@@ -9,7 +9,7 @@ use crate::install::append_all;
 use crate::ledger::{FIRST, Ledger};
 use crate::{history, mint};
 use assay_broker::{Error as LogError, Log};
-use assay_experiment::{Definitions, canonical, control};
+use assay_experiment::{Definitions, Settings, Timestamp, canonical, control, format_time};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +29,9 @@ struct Position {
     next: u64,
     highest: u64,
     appended_ms: i64,
+    /// Changes of settings that the log has.
+    #[serde(default)]
+    settings: Vec<Settings>,
 }
 
 /// Definitions that were not published.
@@ -56,6 +59,18 @@ pub enum PublishError {
         /// Why it is refused.
         problem: String,
     },
+    /// A partition got a change of settings when its hour had passed there.
+    #[error(
+        "the settings from {} on reached partition {partition} too late: it stays as it was, and results wait for it; publish other settings with \
+         a later hour, then all partitions agree again",
+        format_time(*.from)
+    )]
+    Late {
+        /// The partition.
+        partition: u32,
+        /// The hour.
+        from: Timestamp,
+    },
     /// Others were faster, again and again.
     #[error("somebody else publishes to the same log all the time; stop one of the two, then publish again")]
     Contended,
@@ -71,10 +86,10 @@ const ATTEMPTS: usize = 8;
 
 /// Publishes to one log.
 pub struct Publisher<'a> {
-    log: &'a dyn Log,
-    topic: String,
-    partitions: u32,
-    directory: PathBuf,
+    pub(crate) log: &'a dyn Log,
+    pub(crate) topic: String,
+    pub(crate) partitions: u32,
+    pub(crate) directory: PathBuf,
 }
 
 impl<'a> Publisher<'a> {
@@ -90,6 +105,7 @@ impl<'a> Publisher<'a> {
 
     /// Finishes what a crash left half done. Parts that are there already come again with the same bytes.
     pub fn resume(&self) -> Result<(), PublishError> {
+        self.resume_settings()?;
         let Some(version) = self.load("outbox.json")? else { return Ok(()) };
         let ours = self.deliver(&version)?;
         if !ours {
@@ -137,7 +153,7 @@ impl<'a> Publisher<'a> {
     /// decides only when they are written. Returns whether it appended.
     pub fn keep(&self, now_ms: i64, retention: Duration) -> Result<bool, PublishError> {
         let ledger = self.catch_up()?;
-        let Some(version) = ledger.newest else { return Ok(false) };
+        let Some(version) = ledger.newest.clone() else { return Ok(false) };
         let due = i64::try_from(retention.as_millis() / 4).unwrap_or(i64::MAX);
         let appended = self.position()?.appended_ms;
         if appended == 0 {
@@ -149,6 +165,7 @@ impl<'a> Publisher<'a> {
         if appended <= now_ms && now_ms - appended < due {
             return Ok(false);
         }
+        self.repeat_settings(&ledger)?;
         self.save("outbox.json", &version)?;
         self.deliver(&version)?;
         self.save("position.json", &Position { appended_ms: now_ms, ..self.position()? })?;
@@ -157,7 +174,7 @@ impl<'a> Publisher<'a> {
 
     /// Reads what the log has. What this directory does not know is taken over, and appended to all partitions once more: whoever
     /// published it may have died before it was everywhere.
-    fn catch_up(&self) -> Result<Ledger, PublishError> {
+    pub(crate) fn catch_up(&self) -> Result<Ledger, PublishError> {
         self.resume()?;
         let mut ledger = self.ledger()?;
         let known = ledger.newest.as_ref().map(|version| version.number);
@@ -175,11 +192,11 @@ impl<'a> Publisher<'a> {
     }
 
     /// What this directory knows of the log. Without the last version everything has to be read again.
-    fn ledger(&self) -> Result<Ledger, PublishError> {
+    pub(crate) fn ledger(&self) -> Result<Ledger, PublishError> {
         Ok(match self.published()? {
             Some(version) => {
                 let position = self.position()?;
-                Ledger::new(position.next, position.highest, Some(version))
+                Ledger::new(position.next, position.highest, Some(version), position.settings)
             }
             None => Ledger::default(),
         })
@@ -221,8 +238,9 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    fn save_position(&self, ledger: &Ledger) -> Result<(), PublishError> {
-        let position = Position { next: ledger.resume_at(), highest: ledger.highest, ..self.position()? };
+    pub(crate) fn save_position(&self, ledger: &Ledger) -> Result<(), PublishError> {
+        let settings = ledger.settings.values().copied().collect();
+        let position = Position { next: ledger.resume_at(), highest: ledger.highest, settings, ..self.position()? };
         self.save("position.json", &position)
     }
 
@@ -238,7 +256,7 @@ impl<'a> Publisher<'a> {
         serde_json::from_slice(&bytes).map(Some).map_err(|_| PublishError::Damaged(path))
     }
 
-    fn save(&self, name: &str, content: &impl Serialize) -> Result<(), PublishError> {
+    pub(crate) fn save(&self, name: &str, content: &impl Serialize) -> Result<(), PublishError> {
         let bytes = serde_json::to_vec(content).expect("numbers and texts are JSON");
         Ok(write(&self.directory.join(name), &bytes)?)
     }

@@ -8,7 +8,7 @@ use assay_broker::{
 };
 use assay_control_plane::{PublishError, Publisher, Version, install};
 use assay_experiment::control::{self, Control, Genesis};
-use assay_experiment::{Definitions, Source, canonical, parse};
+use assay_experiment::{Definitions, Settings, Source, canonical, parse};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -529,4 +529,83 @@ fn other_logs_are_refused() {
     let log = memory();
     log.create_topic(&spec(PARTITIONS + 1)).unwrap();
     refuses(&log, tempfile::tempdir().unwrap().path(), "3 partitions");
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Every change of settings in a partition, in order.
+fn settings_of(log: &dyn Log, partition: u32) -> Vec<Settings> {
+    let next = log.bounds(EVENTS, Partition(partition)).unwrap().next;
+    let mut reader = log.open(EVENTS, Partition(partition), Offset(0)).unwrap();
+    let (mut batch, mut found, mut read) = (Batch::default(), Vec::new(), 0);
+    while read < next.0 {
+        reader.poll(&mut batch, 1 << 20, Duration::from_secs(5)).unwrap();
+        for record in batch.iter() {
+            read = record.offset.0 + 1;
+            let headers: Vec<(&str, &[u8])> = record.headers().collect();
+            if let Ok(Some(Control::Settings(settings))) = control::decode(&headers, record.payload) {
+                found.push(settings);
+            }
+        }
+    }
+    found
+}
+
+fn change(log: &dyn Log, directory: &Path, text: &str, now_ms: i64) -> Result<Vec<Settings>, String> {
+    let wanted = definitions(text).settings;
+    publisher(log, directory).change_settings(&wanted, &(1..=2), now_ms).map_err(|problem| problem.to_string())
+}
+
+#[test]
+fn settings_reach_every_partition_once_and_complete_each_other() {
+    let (log, directory) = (memory(), tempfile::tempdir().unwrap());
+    make(&log, directory.path()).unwrap();
+    let text = "{ kind: settings, from: 1970-01-01T05:00:00Z, look: 2s, chunk: 10s }
+---
+{ kind: settings, from: 1970-01-01T07:00:00Z, chunk: 20s }";
+    let expected = [
+        Settings { from_ms: 5 * HOUR_MS, look_ms: 2_000, chunk_ms: 10_000, semantics: 2 },
+        Settings { from_ms: 7 * HOUR_MS, look_ms: 2_000, chunk_ms: 20_000, semantics: 2 },
+    ];
+    assert_eq!(change(&log, directory.path(), text, 1_000).unwrap(), expected);
+    // The document stays in the directory: it is known, whatever the clock says, here and to whoever knows only the log.
+    let other = tempfile::tempdir().unwrap();
+    make(&log, other.path()).unwrap();
+    for directory in [&directory, &other] {
+        assert_eq!(change(&log, directory.path(), text, 99 * HOUR_MS).unwrap(), []);
+        publisher(&log, directory.path()).publish(&definitions("{ kind: layer, id: a }")).unwrap();
+        assert_eq!(change(&log, directory.path(), text, 99 * HOUR_MS).unwrap(), []);
+    }
+    for partition in 0..PARTITIONS {
+        assert_eq!(settings_of(&log, partition), expected);
+    }
+    for (text, why) in [
+        ("{ kind: settings, from: 1970-01-01T05:00:00Z, look: 5s }", "the log has other settings from this hour on"),
+        ("{ kind: settings, from: 1970-01-01T08:00:00Z, look: 5s }", "choose a later one"),
+        ("{ kind: settings, from: 1970-01-01T03:00:00Z, look: 1s }", "choose a later one"),
+        ("{ kind: settings, from: 1970-01-01T09:00:00Z, semantics: 3 }", "has semantics 1 to 2, not 3"),
+        ("{ kind: settings, from: 1970-01-01T09:00:00Z, semantics: 1 }", "only go up"),
+        ("{ kind: settings, from: 1970-01-01T09:00:00Z, look: 3s }", "multiple of look_ms"),
+        ("{ kind: settings, from: 1970-01-01T09:00:00Z, chunk: 2h }", "choose midnight"),
+    ] {
+        let refused = change(&log, directory.path(), text, 8 * HOUR_MS - 60_000).unwrap_err();
+        assert!(refused.contains(why), "{text}: {refused}");
+    }
+    assert_eq!(settings_of(&log, 0), expected, "what is refused is nowhere");
+}
+
+/// Whatever ends the publisher, starting again brings a change into every partition, and never two for one hour.
+#[test]
+fn a_crash_between_partitions_leaves_no_partition_without_the_settings() {
+    let text = "{ kind: settings, from: 1970-01-01T05:00:00Z, look: 2s, chunk: 10s }";
+    for appends in 0..PARTITIONS as usize {
+        let (log, directory) = (memory(), tempfile::tempdir().unwrap());
+        make(&log, directory.path()).unwrap();
+        let dying = Dying { log: &log, left: AtomicI64::new(appends as i64) };
+        change(&dying, directory.path(), text, 1_000).unwrap_err();
+        publisher(&log, directory.path()).resume().unwrap();
+        let all: Vec<_> = (0..PARTITIONS).map(|partition| settings_of(&log, partition)).collect();
+        assert!(all.iter().all(|found| found.iter().all(|it| *it == all[0][0]) && !found.is_empty()), "{all:?}");
+        assert_eq!(change(&log, directory.path(), text, 99 * HOUR_MS).unwrap(), []);
+    }
 }

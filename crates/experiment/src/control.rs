@@ -1,8 +1,9 @@
-//! Records by which Assay speaks to itself in the log: genesis, published definitions, ticks.
+//! Records by which Assay speaks to itself in the log: genesis, published definitions, changes of settings, ticks.
 //!
 //! They carry the header `assay`. A message authentication code will travel in the header `assay-mac`, which is ignored so far.
 
 use crate::Malformed;
+use crate::settings::{Settings, lengths};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -61,6 +62,8 @@ pub enum Control<'a> {
         /// [`parts_hash`] of its parts.
         hash: u128,
     },
+    /// Lengths of windows and the meaning of the fold change at an hour of log time.
+    Settings(Settings),
     /// Only its timestamp matters.
     Tick,
 }
@@ -76,6 +79,10 @@ pub struct Encoded {
 
 /// Seconds of a day.
 const DAY_S: u64 = 24 * 3_600;
+/// Milliseconds of a day.
+pub(crate) const LOG_DAY_MS: u64 = 1_000 * DAY_S;
+/// The newest meaning of the fold, with which a new log begins.
+const SEMANTICS: u32 = 2;
 /// Most partitions of a log.
 const PARTITIONS_MAX: u32 = 65_536;
 /// Looks of all partitions together that close in a second.
@@ -102,7 +109,7 @@ impl Genesis {
             log,
             partitions,
             hash_seed,
-            semantics: 1,
+            semantics: SEMANTICS,
             look_ms: 1_000 * look_s,
             chunk_ms: 1_000 * chunk_s,
             future_ms: 5 * 60 * 1_000,
@@ -126,13 +133,11 @@ impl Genesis {
 
     /// Whether a log may start with it. To be asked before it is written: a genesis record stays for ever.
     pub fn check(&self) -> Result<(), Malformed> {
-        let (genesis, day) = (self, 1_000 * DAY_S);
+        let (genesis, day) = (self, LOG_DAY_MS);
         let problem = if genesis.partitions == 0 || genesis.partitions > PARTITIONS_MAX {
             "partitions must be from 1 to 65536"
-        } else if genesis.look_ms == 0 || genesis.chunk_ms == 0 || !genesis.chunk_ms.is_multiple_of(genesis.look_ms) {
-            "chunk_ms must be a multiple of look_ms, and both above 0"
-        } else if genesis.chunk_ms > day || day % genesis.chunk_ms != 0 {
-            "chunk_ms must divide a day, because a chunk lies in one day's table partition"
+        } else if let Some(problem) = lengths(genesis.look_ms, genesis.chunk_ms) {
+            problem
         } else if genesis.future_ms > day
             || genesis.late_ms > 30 * day
             || genesis.first_exposure_slack_ms > genesis.late_ms
@@ -150,6 +155,12 @@ impl Genesis {
 /// A genesis record.
 pub fn genesis(genesis: &Genesis) -> Encoded {
     Encoded { headers: vec![(HEADER, "genesis".to_owned())], body: genesis.encode() }
+}
+
+/// A change of settings.
+pub fn settings(settings: &Settings) -> Encoded {
+    let body = serde_json::to_vec(settings).expect("a struct of numbers is JSON");
+    Encoded { headers: vec![(HEADER, "settings".to_owned())], body }
 }
 
 /// A tick.
@@ -190,6 +201,11 @@ pub fn decode<'a>(headers: &[(&str, &'a [u8])], payload: &'a [u8]) -> Result<Opt
         b"tick" if payload.is_empty() => Ok(Some(Control::Tick)),
         b"tick" => Err(wrong("a tick has no body")),
         b"genesis" => Genesis::decode(payload).map(|genesis| Some(Control::Genesis(genesis))),
+        b"settings" => {
+            let settings: Settings = serde_json::from_slice(payload).map_err(|problem| wrong(&problem.to_string()))?;
+            settings.check().map_err(|problem| wrong(&format!("settings: {problem}")))?;
+            Ok(Some(Control::Settings(settings)))
+        }
         b"config" => {
             let text = |name: &str| find(name).map(|value| std::str::from_utf8(value).unwrap_or(""));
             let version = text(VERSION_HEADER).and_then(|text| text.parse().ok());
@@ -210,7 +226,7 @@ pub fn decode<'a>(headers: &[(&str, &'a [u8])], payload: &'a [u8]) -> Result<Opt
             let (count, hash) = numbers.ok_or_else(|| wrong("it is neither a part nor a close of a version"))?;
             Ok(Some(Control::Close { version, count, hash }))
         }
-        _ => Err(wrong("its kind is none of genesis, config and tick")),
+        _ => Err(wrong("its kind is none of genesis, config, settings and tick")),
     }
 }
 
@@ -229,6 +245,8 @@ mod tests {
         let start = Genesis::new("log-1".to_owned(), 4, 7);
         assert_eq!(read(&genesis(&start)), Ok(Some(Control::Genesis(start))));
         assert_eq!(read(&tick()), Ok(Some(Control::Tick)));
+        let change = Settings { from_ms: 7_200_000, look_ms: 2_000, chunk_ms: 10_000, semantics: 1 };
+        assert_eq!(read(&settings(&change)), Ok(Some(Control::Settings(change))));
         let bodies = ["{\"a\":1}".to_owned(), "{}".to_owned()];
         let records = version(3, &bodies);
         assert_eq!(read(&records[0]), Ok(Some(Control::Part { version: 3, index: 0, count: 2, body: "{\"a\":1}" })));
@@ -277,6 +295,8 @@ mod tests {
             (vec![("assay", "coup")], ""),
             (vec![("assay", "tick")], "x"),
             (vec![("assay", "genesis")], "{}"),
+            (vec![("assay", "settings")], "{}"),
+            (vec![("assay", "settings")], r#"{"from_ms":1,"look_ms":1000,"chunk_ms":5000,"semantics":1}"#),
             (vec![("assay", "config")], "{}"),
             (vec![("assay", "config"), ("assay-version", "0"), ("assay-part", "1/1")], "{}"),
             (vec![("assay", "config"), ("assay-version", "1"), ("assay-part", "2/1")], "{}"),

@@ -1,6 +1,6 @@
 //! What people define: experiments, metrics, layers, flags and holdouts, after parsing and validation.
 
-use crate::{Span, Value};
+use crate::{SettingsChange, Span, Timestamp, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One validated set of definitions: every reference resolves, every rule of the format holds.
@@ -22,6 +22,10 @@ pub struct Definitions {
     pub retired: BTreeMap<String, BTreeSet<String>>,
     /// Filters (`where`) that only earlier versions wanted. Publishing writes them, because the fold never forgets a filter and has room for few.
     pub filters: BTreeSet<Vec<(String, String)>>,
+    /// Changes of the log's settings, by hour. They are no part of a version: each is a record of its own ([`control::settings`]).
+    ///
+    /// [`control::settings`]: crate::control::settings
+    pub settings: BTreeMap<Timestamp, SettingsChange>,
 }
 
 /// An Avro schema that some producer writes events with.

@@ -4,12 +4,13 @@ use crate::parse_flag::{flag, holdout, layer};
 use crate::parse_metric::{METRIC_KEYS, metric};
 use crate::parse_schema::{filters, retired, schema};
 use crate::parse_serving::{environments, overrides};
+use crate::parse_settings::settings;
 use crate::problem::{Problem, nearest};
 use crate::read::{Check, Map};
 use crate::yaml::{Content, Node, Place, documents, from_json};
 use crate::{
     Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse,
-    Role, Segment, Status, Variant, validate,
+    Role, Segment, Status, Variant, format_time, validate,
 };
 use std::collections::BTreeMap;
 
@@ -95,7 +96,8 @@ struct Set {
     incomplete: bool,
 }
 
-const KINDS: [&str; 8] = ["experiment", "metric", "layer", "holdout", "flag", "schema", "retired", "filters"];
+const KINDS: [&str; 9] =
+    ["experiment", "metric", "layer", "holdout", "flag", "schema", "settings", "retired", "filters"];
 
 impl Set {
     fn finish(mut self) -> Result<Definitions, Vec<Problem>> {
@@ -168,6 +170,12 @@ impl Set {
                 let schema = schema(check, node)?;
                 if self.is_new(check, kind, &schema.id.to_string(), place) {
                     self.definitions.schemas.insert(schema.id, schema);
+                }
+            }
+            "settings" => {
+                let change = settings(check, node)?;
+                if self.is_new(check, kind, &format_time(change.from), map.place_of("from")) {
+                    self.definitions.settings.insert(change.from, change);
                 }
             }
             "retired" => {

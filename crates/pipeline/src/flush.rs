@@ -136,15 +136,16 @@ pub struct FlusherParts {
 /// Flushes one partition. Takes items one after the other; each is durable when [`Flusher::take`] returns.
 pub struct Flusher {
     parts: FlusherParts,
-    origin: Origin,
+    log_id: String,
+    partition: u32,
     /// First offset of a chunk whose item failed, and how many of its letters are in the topic: a second attempt must not repeat them.
     appended: Option<(u64, usize)>,
 }
 
 impl Flusher {
     /// For a partition of a log.
-    pub fn new(log_id: &str, semantics: u32, partition: u32, parts: FlusherParts) -> Self {
-        Flusher { parts, origin: Origin { log: log_id.to_owned(), semantics, partition }, appended: None }
+    pub fn new(log_id: &str, partition: u32, parts: FlusherParts) -> Self {
+        Flusher { parts, log_id: log_id.to_owned(), partition, appended: None }
     }
 
     /// Makes an item durable. After an error the same item has to be given again.
@@ -158,14 +159,12 @@ impl Flusher {
                 Ok(())
             }
             // Kept first and done by whoever drains: it takes longer than the rows behind it should wait.
-            Item::Erase { unit_type, unit_id } => {
-                self.parts.spill.push_erasure(self.origin.partition, unit_type, unit_id)
-            }
+            Item::Erase { unit_type, unit_id } => self.parts.spill.push_erasure(self.partition, unit_type, unit_id),
             Item::Snapshot { next_offset, bytes, taken_ms } => {
                 let started = self.parts.clock.monotonic();
                 self.parts.snapshots.write(*next_offset, bytes, *taken_ms)?;
                 let taken = self.parts.clock.monotonic().saturating_sub(started);
-                self.parts.metrics.snapshot(self.origin.partition, bytes.len(), taken, *taken_ms);
+                self.parts.metrics.snapshot(self.partition, bytes.len(), taken, *taken_ms);
                 Ok(())
             }
         }
@@ -185,7 +184,7 @@ impl Flusher {
     /// Appends letters. What the log does not take as it is goes in one by one, in the end without its body: the log has no say in which
     /// dead letters there are, and the original is where the headers point.
     fn append(&self, letters: &[Letter]) -> Result<(), FlushError> {
-        let framed = |letter, body_max| Framed::new(&self.parts.topics.events, &self.origin, letter, body_max);
+        let framed = |letter, body_max| Framed::new(&self.parts.topics.events, self.partition, letter, body_max);
         let whole: Vec<Framed<'_>> = letters.iter().map(|letter| framed(letter, BODY_BYTES_MAX)).collect();
         match self.send(&whole) {
             Err(LogError::Refused(_)) => {}
@@ -193,7 +192,7 @@ impl Flusher {
         }
         for letter in letters {
             if let Err(LogError::Refused(why)) = self.send(&[framed(letter, BODY_BYTES_MAX)]) {
-                let (partition, offset) = (self.origin.partition, letter.offset);
+                let (partition, offset) = (self.partition, letter.offset);
                 tracing::warn!(partition, offset, why, "a dead letter goes to its topic without its body");
                 self.send(&[framed(letter, 0)])?;
             }
@@ -209,7 +208,7 @@ impl Flusher {
     }
 
     fn inserts(&self, chunk: &Chunk, rows: &ChunkRows) -> Vec<Insert> {
-        let Origin { log, semantics, partition } = &self.origin;
+        let (log, semantics, partition) = (&self.log_id, chunk.semantics, self.partition);
         let token = format!("{log}/{semantics}/{partition}/{}-{}", chunk.first, chunk.next);
         let insert = |table: &str, columns: &str, rows: Bytes| Insert {
             table: table.to_owned(),
@@ -225,14 +224,15 @@ impl Flusher {
             inserts.push(insert("dead_letters", DEAD_LETTER_COLUMNS, rows.dead.clone()));
         }
         let hash = xxh3_128(&[xxh3_128(&rows.events).to_le_bytes(), xxh3_128(&rows.dead).to_le_bytes()].concat());
-        inserts.push(insert("chunks", CHUNK_COLUMNS, ledger(&self.origin, chunk, hash).into()));
+        let origin = Origin { log: log.clone(), semantics, partition };
+        inserts.push(insert("chunks", CHUNK_COLUMNS, ledger(&origin, chunk, hash).into()));
         inserts
     }
 
     /// Into ClickHouse; behind what waits for it, or after a failure that is more than a hiccup, into the store.
     fn deliver(&self, inserts: Vec<Insert>, chunk: &Chunk) -> Result<(), FlushError> {
         let FlusherParts { sink, spill, metrics, clock, .. } = &self.parts;
-        let partition = self.origin.partition;
+        let partition = self.partition;
         if spill.is_empty(partition) {
             let started = clock.monotonic();
             let mut attempt = deliver(sink.as_ref(), &inserts, metrics, clock.as_ref());

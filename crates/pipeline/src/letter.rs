@@ -1,6 +1,5 @@
 //! Dead letters as records of their topic: the original bytes and headers, and beside them why and where from.
 
-use crate::row::Origin;
 use assay_broker::NewRecord;
 
 /// A record that was not accepted, for the dead-letter topic.
@@ -48,7 +47,7 @@ pub(crate) struct Framed<'a> {
 impl<'a> Framed<'a> {
     /// Original headers come first; ours are named so that they cannot be taken for them. What is too large for a topic is cut, and
     /// `assay-dead-truncated` says what it was: `body=1048577` bytes, say. The original stays where `assay-dead-offset` points.
-    pub(crate) fn new(topic: &str, origin: &Origin, letter: &'a Letter, body_max: usize) -> Self {
+    pub(crate) fn new(topic: &str, partition: u32, letter: &'a Letter, body_max: usize) -> Self {
         let size = letter.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         let key = letter.key.as_deref().unwrap_or_default();
         let mut cut = Vec::new();
@@ -66,7 +65,7 @@ impl<'a> Framed<'a> {
         let mut headers: Vec<(&str, Vec<u8>)> = originals.map(|(name, value)| (name.as_str(), value.clone())).collect();
         headers.extend([
             ("assay-dead-topic", topic.to_owned().into_bytes()),
-            ("assay-dead-partition", origin.partition.to_string().into_bytes()),
+            ("assay-dead-partition", partition.to_string().into_bytes()),
             ("assay-dead-offset", letter.offset.to_string().into_bytes()),
             ("assay-dead-reason", letter.reason.as_bytes().to_vec()),
             ("assay-dead-detail", detail.to_vec()),
@@ -75,7 +74,7 @@ impl<'a> Framed<'a> {
         if !cut.is_empty() {
             headers.push(("assay-dead-truncated", cut.join(" ").into_bytes()));
         }
-        let place = format!("{topic}/{}/{}", origin.partition, letter.offset);
+        let place = format!("{topic}/{partition}/{}", letter.offset);
         Framed { place, headers, body, log_time_ms: letter.log_time_ms }
     }
 
@@ -99,8 +98,7 @@ mod tests {
     use super::*;
 
     fn check(letter: &Letter, body_max: usize, expected: &str) {
-        let origin = Origin { log: "l".to_owned(), semantics: 1, partition: 3 };
-        let framed = Framed::new("events", &origin, letter, body_max);
+        let framed = Framed::new("events", 3, letter, body_max);
         let shown: Vec<String> = framed
             .headers()
             .iter()

@@ -9,8 +9,7 @@ use crate::metrics::Metrics;
 use crate::row::{Origin, Rows};
 use crate::snapshots::{SnapshotError, Snapshots};
 use assay_aggregates::{
-    Chunk, ControlFact, DeadLetter, Effects, Fact, Halt, Input, Look, Partition as State, Runs, SEMANTICS, TOUCHED_MAX,
-    pieces,
+    Chunk, ControlFact, DeadLetter, Effects, Fact, Halt, Input, Look, Partition as State, Runs, TOUCHED_MAX, pieces,
 };
 use assay_broker::{Batch, Error as LogError, Log, NewRecord, Offset, Partition, Reader, Record};
 use assay_experiment::{Timestamp, control};
@@ -242,9 +241,14 @@ impl Owner {
                 headers: &headers,
                 payload: record.payload,
             };
-            if let Err(problem) = self.apply(&input) {
-                failed = Some(problem);
-                break;
+            match self.apply(&input) {
+                Ok(()) => {}
+                // What came before the hour is told first; the record is tried again, and changes nothing again.
+                Err(OwnerError::Halt(Halt::Switch { .. })) if self.applied > from => break,
+                Err(problem) => {
+                    failed = Some(problem);
+                    break;
+                }
             }
             self.last = Some((record.timestamp_ms, self.clock.monotonic()));
             self.applied += 1;
@@ -268,6 +272,10 @@ impl Owner {
             self.state = Some(state);
         }
         let state = self.state.as_mut().expect("just started");
+        if state.changes_settings(input.timestamp) {
+            state.advance(input, &mut self.gathered)?;
+            self.gathered.origin = Some(origin(state));
+        }
         // The first one is due as soon as the past has been read: a process that never lives for a whole interval must get on too.
         let present = self.unsaved && self.clock.wall_ms() - input.timestamp.millis() <= PRESENT_MS;
         if state.ends_chunk(input.timestamp) && (present || self.clock.monotonic() >= self.snapshot_due) {
@@ -359,7 +367,7 @@ impl Owner {
 }
 
 fn origin(state: &State) -> Origin {
-    Origin { log: state.genesis().log.clone(), semantics: SEMANTICS, partition: state.id() }
+    Origin { log: state.genesis().log.clone(), semantics: state.semantics(), partition: state.id() }
 }
 
 impl Gathered {

@@ -212,7 +212,7 @@ impl<'a> Named<'a> {
 pub(crate) fn ledger(origin: &Origin, chunk: &assay_aggregates::Chunk, hash: u128) -> Vec<u8> {
     let mut row = Rows::default();
     row.text(&origin.log);
-    row.uint32(origin.semantics);
+    row.uint32(chunk.semantics);
     row.uint32(origin.partition);
     row.int64(chunk.first as i64);
     row.int64(chunk.next as i64);

@@ -10,7 +10,7 @@ use crate::sink::Sink;
 use crate::snapshots::{Keep, SnapshotError, Snapshots};
 use crate::spill::{Delivery, Spill};
 use crate::store::{Store, StoreError, advice};
-use assay_aggregates::{RunsError, SEMANTICS};
+use assay_aggregates::RunsError;
 use assay_broker::{Error as LogError, Log, Partition};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -348,7 +348,6 @@ impl Worker {
         parts.metrics.restores.with_label_values(&[&self.label, from]).inc();
         let flusher = Flusher::new(
             &parts.log_id,
-            SEMANTICS,
             self.partition,
             FlusherParts {
                 log: parts.log.clone(),

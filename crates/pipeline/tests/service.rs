@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 
+use assay_aggregates::Look;
 use assay_broker::{
     Appended, Batch, Bounds, Error as LogError, Log, MemoryLog, NewRecord, Offset, Partition, Reader, Stamping, Topic,
     TopicSpec,
 };
+use assay_experiment::Settings;
 use assay_experiment::control::{self, Encoded, Genesis};
 use assay_pipeline::{
     Clock, Doing, Erasure, Insert, Keep, Metrics, OwnerSettings, PartitionStatus, Parts, Pipeline, Sink, SinkError,
@@ -53,6 +55,8 @@ impl Switches {
 struct World {
     switches: Arc<Switches>,
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Of what ClickHouse got.
+    tokens: Mutex<Vec<String>>,
     log: MemoryLog,
     clock: Arc<TestClock>,
 }
@@ -91,11 +95,14 @@ impl Store for World {
 }
 
 impl Sink for World {
-    fn insert(&self, _: &Insert) -> Result<(), SinkError> {
+    fn insert(&self, insert: &Insert) -> Result<(), SinkError> {
         assert!(!self.switches.is(|all| &all.sink_bug), "delivering is broken");
         match self.switches.is(|all| &all.sink_away) {
             true => Err(SinkError::Away("nobody answers".to_owned())),
-            false => Ok(()),
+            false => {
+                self.tokens.lock().unwrap().push(insert.token.clone());
+                Ok(())
+            }
         }
     }
     fn erase(&self, _: &Erasure) -> Result<bool, SinkError> {
@@ -172,6 +179,10 @@ struct Running {
 impl World {
     /// A log with one partition; one record of another sender, which becomes a dead letter, makes every chunk count.
     fn new() -> Arc<World> {
+        World::with_semantics(2)
+    }
+
+    fn with_semantics(semantics: u32) -> Arc<World> {
         let clock = Arc::new(TestClock(AtomicI64::new(START_MS)));
         let told = clock.clone();
         let log = MemoryLog::new(Arc::new(move || told.wall_ms()));
@@ -180,8 +191,14 @@ impl World {
             let stamping = Stamping::Append;
             log.create_topic(&TopicSpec { name, partitions: 1, stamping, retention: None, compacted: false }).unwrap();
         }
-        let world = Arc::new(World { switches: Arc::default(), objects: Mutex::default(), log, clock });
-        world.control(&control::genesis(&Genesis::new("log".to_owned(), 1, 7)));
+        let world = Arc::new(World {
+            switches: Arc::default(),
+            objects: Mutex::default(),
+            tokens: Mutex::default(),
+            log,
+            clock,
+        });
+        world.control(&control::genesis(&Genesis { semantics, ..Genesis::new("log".to_owned(), 1, 7) }));
         world
     }
 
@@ -467,4 +484,41 @@ fn a_damaged_snapshot_is_passed_over_and_counted() {
     let running = world.run();
     running.becomes_halted("use the build that wrote it");
     running.pipeline.stop();
+}
+
+/// Invariant 17. What was told under one meaning of the fold is told under no other, and one that this build lacks stops the partition at
+/// its hour, after a restart as before it.
+#[test]
+fn tokens_name_the_semantics_and_one_that_is_lacking_halts_at_its_hour() {
+    const HOUR_MS: i64 = 3_600_000;
+    let world = World::with_semantics(1);
+    let hour_ms = START_MS.div_euclid(HOUR_MS) * HOUR_MS + HOUR_MS;
+    for (from_ms, semantics) in [(hour_ms, 2), (hour_ms + HOUR_MS, 9)] {
+        world.control(&control::settings(&Settings { from_ms, look_ms: 2_000, chunk_ms: 10_000, semantics }));
+    }
+    world.go_on(6);
+    world.go_on(6);
+    world.clock.0.store(hour_ms + 1_000, Ordering::SeqCst);
+    let running = world.run();
+    running.becomes_live();
+    world.go_on(20);
+    world.go_on(20);
+    let tokens = |part: &str| world.tokens.lock().unwrap().iter().filter(|token| token.contains(part)).count();
+    wait_until("rows of both meanings", PATIENCE, || tokens("chunks/log/1/0/") >= 2 && tokens("chunks/log/2/0/") >= 1);
+    world.clock.0.store(hour_ms + HOUR_MS, Ordering::SeqCst);
+    running.becomes_halted("partition 0 has semantics 9 from 2026-05-01T03:00:00Z on, this build has 1 to 2");
+    running.pipeline.stop();
+    let running = world.run();
+    running.becomes_halted("start a build that has it");
+    running.pipeline.stop();
+    assert_eq!(tokens("/9/"), 0);
+    // Looks up to the hour are there, and none beyond it.
+    let aggregates = Topics::default().aggregates;
+    let mut reader = world.log.open(&aggregates, Partition(0), Offset(0)).unwrap();
+    let mut batch = Batch::default();
+    reader.poll(&mut batch, usize::MAX, Duration::ZERO).unwrap();
+    let looks: Vec<Look> = batch.iter().map(|record| Look::decode(record.payload).unwrap()).collect();
+    assert!(looks.iter().all(|look| look.as_of().millis() <= hour_ms + HOUR_MS));
+    assert!(looks.iter().all(|look| look.semantics == if look.as_of().millis() <= hour_ms { 1 } else { 2 }));
+    assert!(looks.iter().any(|look| look.length.0 == 2_000_000));
 }

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a simulation that cannot be built has failed")]
 
-use assay_aggregates::{Assembler, Input, SEMANTICS};
+use assay_aggregates::{Assembler, Input};
 use assay_analysis::{Analysis, Service};
 use assay_broker::{
     Appended, Batch, Bounds, Error as LogError, Log, MemoryLog, NewRecord, Offset, Partition, Reader, Stamping, Topic,
@@ -394,7 +394,7 @@ impl Durable {
                 metrics: metrics.clone(),
                 clock: self.machine.clone(),
             };
-            flushers.push(Flusher::new(&self.genesis.log, SEMANTICS, partition, parts));
+            flushers.push(Flusher::new(&self.genesis.log, partition, parts));
         }
         let newest = self.store.list("analysis/").unwrap().pop();
         let snapshot = newest.map(|(key, _)| Analysis::restore(&self.store.get(&key).unwrap().unwrap()).unwrap());
@@ -678,7 +678,7 @@ fn rows_equal(durable: &Durable) {
             metrics: metrics.clone(),
             clock: durable.machine.clone(),
         };
-        let mut flusher = Flusher::new(&durable.genesis.log, SEMANTICS, partition, parts);
+        let mut flusher = Flusher::new(&durable.genesis.log, partition, parts);
         while owner.lag().unwrap() > 0 {
             owner.step().unwrap();
             owner.outbox.drain(..).for_each(|item| flusher.take(&item).unwrap());

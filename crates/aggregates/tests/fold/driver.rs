@@ -1,11 +1,11 @@
 //! Appends records to one partition, and keeps what the fold tells.
 
 use assay_aggregates::{
-    Chunk, ControlFact, DeadLetter, Effects, Entry, Fact, Input, Look, MemoryRuns, Partition, Reason, Remembered,
+    Chunk, ControlFact, DeadLetter, Effects, Entry, Fact, Halt, Input, Look, MemoryRuns, Partition, Reason, Remembered,
     RunName, Runs, RunsError,
 };
 use assay_experiment::control::{self, Encoded, Genesis};
-use assay_experiment::{Source, Timestamp, canonical, parse};
+use assay_experiment::{Settings, Source, Timestamp, canonical, parse};
 use std::sync::{Arc, Mutex};
 
 /// One partition of a log, folded as it grows.
@@ -114,6 +114,11 @@ impl Driver {
         }
     }
 
+    /// Changes settings from an hour on, or tries to.
+    pub fn change(&mut self, at: Timestamp, settings: &Settings) {
+        self.control(at, &[control::settings(settings)]);
+    }
+
     /// Puts definitions in force.
     pub fn publish(&mut self, at: Timestamp, version: u64, text: &str) {
         let definitions = parse(&[Source { name: "test", text }]).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -123,6 +128,11 @@ impl Driver {
 
     pub fn tick(&mut self, at: Timestamp) {
         self.control(at, &[control::tick()]);
+    }
+
+    /// Applies a record that may be refused.
+    pub fn try_apply(&mut self, input: &Input<'_>) -> Result<(), Halt> {
+        self.state.as_mut().unwrap().apply(input, &mut self.told)
     }
 
     /// Dies, and goes on from a snapshot.

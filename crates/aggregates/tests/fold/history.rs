@@ -3,7 +3,7 @@
 use crate::driver::Driver;
 use assay_aggregates::{Block, ExperimentChanges, Look, ring_start};
 use assay_experiment::control::Genesis;
-use assay_experiment::{Timestamp, format_time, partitioner};
+use assay_experiment::{Settings, Timestamp, format_time, partitioner};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -134,6 +134,8 @@ pub enum What {
     },
     /// Of a version, in every partition.
     Publish(u64),
+    /// Of settings, in every partition.
+    Change(Settings),
 }
 
 /// A record: what is said, when it is said to have happened, and when it was appended.
@@ -179,13 +181,15 @@ pub struct History {
     /// When the log begins and version 1 is published.
     pub published_s: i64,
     pub records: Vec<Record>,
+    /// Meaning of the fold with which the log begins.
+    pub semantics: u32,
 }
 
 /// Histories of up to so many steps.
 pub fn history(steps_max: usize) -> impl Strategy<Value = History> {
     let limits = proptest::sample::select(LIMITS.to_vec());
     let steps = proptest::collection::vec(step(), 1..steps_max);
-    (limits, steps).prop_map(|(limits, steps)| build(limits, &steps))
+    (limits, steps, 1u32..3).prop_map(|(limits, steps, semantics)| History { semantics, ..build(limits, &steps) })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -211,6 +215,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop_oneof![4 => Just(What::Bot), 1 => Just(What::Erase)],
         2 => (0..=EXPERIMENTS.len(), 1i64..1_000).prop_map(|(experiment, exposures)| What::Lose { experiment, exposures }),
         1 => (2..=VERSIONS).prop_map(What::Publish),
+        // From which hour on is decided when the history is built: so many after the next.
+        1 => (0i64..3, 1u64..4, 1u64..4, 1u32..3).prop_map(|(hours, look, chunks, semantics)| {
+            let look_ms = look * look * 500;
+            What::Change(Settings { from_ms: hours, look_ms, chunk_ms: look_ms * chunks, semantics })
+        }),
     ];
     let gap = prop_oneof![4 => (0i64..3, Just(0)), 3 => (Just(1), 0i64..150), 1 => (Just(1), 150i64..2_200)];
     let age = prop_oneof![
@@ -239,6 +248,7 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
                     What::Convert { gift, .. } => *gift = !*gift,
                     What::Correct { value, .. } => *value += 1,
                     What::Lose { exposures, .. } => *exposures += 1,
+                    What::Change(settings) => settings.look_ms /= 2,
                     What::Bot | What::Erase | What::Publish(_) => {}
                 }
             }
@@ -246,6 +256,9 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
             continue;
         }
         let (mut unit, mut what) = (step.unit, step.what.clone());
+        if let What::Change(settings) = &mut what {
+            settings.from_ms = (now.div_euclid(3_600) + 1 + settings.from_ms) * 3_600_000;
+        }
         if let What::Lose { .. } = what {
             unit += UNITS;
         }
@@ -268,10 +281,10 @@ pub fn build(limits: Limits, steps: &[Step]) -> History {
             Age::Ahead(share) => -share * limits.future_s / 1_000,
             Age::Late(share) => share * limits.late_s / 1_000,
         };
-        let astray = step.astray && !matches!(what, What::Publish(_));
+        let astray = step.astray && !matches!(what, What::Publish(_) | What::Change(_));
         records.push(Record { id: at as u128 + 1, at_s: now, time_s: now - age, unit, what, astray });
     }
-    History { limits, published_s: START_S - limits.slack_s / 2, records }
+    History { limits, published_s: START_S - limits.slack_s / 2, records, semantics: 2 }
 }
 
 /// The same events, each appended so many seconds after it happened, once or more often.
@@ -283,7 +296,7 @@ pub fn history_from(history: &History, delays: impl Fn(usize) -> Vec<i64>) -> Hi
         // act where they are, and of two bodies under one id the first counts.
         let depends = record.astray
             || match record.what {
-                What::Erase | What::Publish(_) => true,
+                What::Erase | What::Publish(_) | What::Change(_) => true,
                 What::Correct { target_time_s, .. } => {
                     record.time_s + limits.slack_s > target_time_s + limits.late_s
                         || record.time_s < target_time_s - limits.future_s
@@ -303,7 +316,7 @@ pub fn history_from(history: &History, delays: impl Fn(usize) -> Vec<i64>) -> Hi
     }
     records.sort_by_key(|record| record.at_s);
     // Before everything, whatever the delays.
-    History { limits, published_s: START_S - 2 * limits.late_s, records }
+    History { limits, published_s: START_S - 2 * limits.late_s, records, semantics: history.semantics }
 }
 
 impl Record {
@@ -348,7 +361,7 @@ impl Record {
             }),
             What::Bot => json!({"event_type": "retraction", "kind": "bot"}),
             What::Erase => json!({"event_type": "retraction", "kind": "erase"}),
-            What::Publish(_) => unreachable!("definitions are no event"),
+            What::Publish(_) | What::Change(_) => unreachable!("definitions and settings are no events"),
         };
         for (name, value) in more.as_object().unwrap() {
             event[name] = value.clone();
@@ -359,7 +372,8 @@ impl Record {
     /// Whether it is appended to this partition, of so many.
     fn goes_to(&self, partition: u32, partitions: u32) -> bool {
         let owner = partitioner::partition_of(unit(self.unit).as_bytes(), partitions);
-        matches!(self.what, What::Publish(_)) || (owner + u32::from(self.astray)) % partitions == partition
+        matches!(self.what, What::Publish(_) | What::Change(_))
+            || (owner + u32::from(self.astray)) % partitions == partition
     }
 }
 
@@ -385,6 +399,7 @@ pub fn fold(history: &History, partitions: u32) -> Vec<Folded> {
 /// The same, restoring each partition from a snapshot before these records.
 pub fn fold_with_restarts(history: &History, partitions: u32, cuts: &[usize]) -> Vec<Folded> {
     let mut genesis = Genesis::new("test".to_owned(), partitions, 77);
+    genesis.semantics = history.semantics;
     genesis.future_ms = history.limits.future_s as u64 * 1_000;
     genesis.late_ms = history.limits.late_s as u64 * 1_000;
     genesis.first_exposure_slack_ms = history.limits.slack_s as u64 * 1_000;
@@ -406,13 +421,15 @@ pub fn fold_with_restarts(history: &History, partitions: u32, cuts: &[usize]) ->
                     // A lower version that comes late is known but not in force.
                     What::Publish(version) if driver.state().config_version() >= version => continue,
                     What::Publish(version) => driver.publish(at(record.at_s), version, &definitions(version)),
+                    What::Change(settings) => driver.change(at(record.at_s), &settings),
                     _ => {
                         driver.append(at(record.at_s), None, &[], &record.payload());
                     }
                 }
                 records.push((driver.state().next_offset(), record.clone()));
             }
-            driver.tick(at(end_s + 1));
+            // The longest look is 4.5 s.
+            driver.tick(at(end_s + 5));
             let state_hash = driver.state().state_hash();
             Folded { partition, partitions, records, looks: driver.told.looks, state_hash }
         })

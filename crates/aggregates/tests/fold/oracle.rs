@@ -9,7 +9,7 @@ use crate::history::{
 };
 use assay_aggregates::{Look, Reason};
 use assay_experiment::assignment::{Tag, bucket};
-use assay_experiment::partitioner;
+use assay_experiment::{Settings, Timestamp, partitioner};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +107,7 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
     let (future, late, slack) = (limits.future_s * US, limits.late_s * US, limits.slack_s * US);
     let mut truth = Truth::default();
     let mut published = Published::default();
+    let mut changes: Vec<Settings> = Vec::new();
     let mut now = history.published_s * US;
     published.publish(1, now, limits, 0);
     let mut bodies: BTreeMap<(u128, usize), &Record> = BTreeMap::new();
@@ -118,6 +119,13 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             published.publish(version, now, limits, accepted.len());
             continue;
         }
+        if let What::Change(settings) = record.what {
+            if !changes_fit(&mut changes, settings, now, history.semantics) {
+                *truth.rejected.entry(Reason::Control).or_default() += 1;
+            }
+            continue;
+        }
+        let counts_lost = in_force(&changes, now, history.semantics).semantics >= 2;
         let e = record.time_s * US;
         let target = match &record.what {
             What::Correct { target_time_s, .. } => *target_time_s * US,
@@ -142,7 +150,8 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             Some(Reason::Late)
         } else if named.is_some_and(|named| !published.known.contains(&named)) {
             Some(Reason::UnknownVersion)
-        } else if matches!(record.what, What::Lose { experiment, .. } if experiment >= EXPERIMENTS.len()) {
+        } else if counts_lost && matches!(record.what, What::Lose { experiment, .. } if experiment >= EXPERIMENTS.len())
+        {
             Some(Reason::UnknownExperiment)
         } else {
             None
@@ -187,7 +196,9 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
             tally.1 += u64::from(!counts);
             tally.2[*variant] += u64::from(phase.0 == 2 && (!lets_in || hash != *variant));
         }
-        if let What::Lose { experiment, exposures } = record.what {
+        if let What::Lose { experiment, exposures } = record.what
+            && counts_lost
+        {
             *truth.lost.entry((experiment, salt(experiment, published.version))).or_default() += exposures as u64;
             truth.lost_reports += 1;
         }
@@ -211,6 +222,35 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
     truth.units.retain(|_, units| *units != 0);
     truth.tallies.retain(|_, tally| *tally != Default::default());
     truth
+}
+
+/// The settings in force at an instant.
+fn in_force(changes: &[Settings], now: i64, semantics: u32) -> Settings {
+    let start = Settings { from_ms: i64::MIN, look_ms: 1_000, chunk_ms: 5_000, semantics };
+    let past = changes.iter().filter(|it| it.from_ms * 1_000 <= now);
+    past.max_by_key(|it| it.from_ms).copied().unwrap_or(start)
+}
+
+/// Whether a change is accepted: known already, or later than now and fitting those before and after it. The lengths of these histories
+/// all end at whole hours but those that do not divide one.
+fn changes_fit(changes: &mut Vec<Settings>, settings: Settings, now: i64, semantics: u32) -> bool {
+    if let Some(known) = changes.iter().find(|it| it.from_ms == settings.from_ms) {
+        return *known == settings;
+    }
+    let ends = |chunk_ms: u64, at_ms: i64| at_ms % chunk_ms as i64 == 0;
+    let before = in_force(changes, settings.from_ms * 1_000, semantics);
+    let later = changes.iter().filter(|it| it.from_ms > settings.from_ms).min_by_key(|it| it.from_ms);
+    let fits = settings.from_ms * 1_000 > now
+        && settings.chunk_ms.is_multiple_of(settings.look_ms)
+        && 86_400_000 % settings.chunk_ms == 0
+        && ends(settings.chunk_ms, settings.from_ms)
+        && ends(before.chunk_ms, settings.from_ms)
+        && before.semantics <= settings.semantics
+        && later.is_none_or(|it| ends(settings.chunk_ms, it.from_ms) && settings.semantics <= it.semantics);
+    if fits {
+        changes.push(settings);
+    }
+    fits
 }
 
 #[derive(Debug)]
@@ -436,6 +476,20 @@ fn check(history: &History, partitions: u32) {
                 history.limits,
                 history.published_s
             );
+            let mut changes = Vec::new();
+            let mut now = history.published_s * US;
+            for record in &prefix {
+                now = now.max(record.at_s * US);
+                if let What::Change(settings) = record.what {
+                    changes_fit(&mut changes, settings, now, history.semantics);
+                }
+            }
+            let begin = look.first * look.length.0;
+            let settings = in_force(&changes, begin, history.semantics);
+            assert_eq!((look.length.0, look.semantics), (settings.look_ms as i64 * 1_000, settings.semantics));
+            let before = at.checked_sub(1).map(|at| partition.looks[at].as_of());
+            assert_eq!(look.previous, before);
+            assert!(before.is_none_or(|before| before.0 == begin), "looks follow each other");
             let counters = &look.counters;
             let known = counters.accepted.iter().sum::<u64>()
                 + counters.duplicates
@@ -509,12 +563,12 @@ proptest! {
             record.at_s += back;
         }
         for partition in fold(&history, 2) {
-            let mut closed = i64::MIN;
+            let mut closed = Timestamp::MIN;
             let mut previous = None;
             for look in &partition.looks {
-                prop_assert!(closed < look.first && look.first <= look.last);
+                prop_assert!(closed < look.changed_at() && look.first <= look.last);
                 prop_assert_eq!(look.previous, previous);
-                (closed, previous) = (look.last, Some(look.last));
+                (closed, previous) = (look.as_of(), Some(look.as_of()));
             }
         }
         check(&history, 2);

@@ -1,9 +1,9 @@
 //! Single rules, each on a log of a few records.
 
 use crate::driver::{Driver, Letter};
-use assay_aggregates::{Counters, Reason, Tallies};
+use assay_aggregates::{Counters, Halt, Input, Reason, SEMANTICS, Tallies};
 use assay_experiment::control::Genesis;
-use assay_experiment::{Span, Timestamp, assignment, format_time};
+use assay_experiment::{Settings, Span, Timestamp, assignment, control, format_time};
 use serde_json::{Value as Json, json};
 
 const MINUTE: i64 = 60_000_000;
@@ -377,4 +377,58 @@ fn reports_of_lost_exposures_count_for_their_experiment_alone() {
     assert_eq!(tallies(&driver, "s1").lost, 20);
     assert_eq!((counters(&driver).duplicates, counters(&driver).unattributed()), (1, 0));
     assert_eq!(driver.state().size().units, 0);
+}
+
+/// A meaning that this build lacks stops the partition at its hour, however the hour is reached, and until then nothing differs.
+#[test]
+fn a_build_without_the_semantics_halts_at_the_hour_before_any_output() {
+    let change = Settings { from_ms: (START + Span(2 * HOUR)).millis(), look_ms: 1_000, chunk_ms: 5_000, semantics: 9 };
+    for restart in [false, true] {
+        let mut driver = shop();
+        driver.event(at(0), &exposure(1, at(0), json!({})));
+        driver.change(at(HOUR), &change);
+        assert_eq!(driver.told.letters, []);
+        driver.event(at(2 * HOUR - 1), &buy(2, at(HOUR), 5));
+        if restart {
+            driver.restart();
+        }
+        let told = driver.told.looks.len();
+        let tick = control::tick();
+        let headers: Vec<(&str, &[u8])> = tick.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        for late in [0, DAY] {
+            let input =
+                Input { offset: 99, timestamp: at(2 * HOUR + late), key: None, headers: &headers, payload: b"" };
+            let halt = driver.try_apply(&input).unwrap_err();
+            assert!(matches!(halt, Halt::Switch { partition: 0, wanted: 9, .. }), "{halt:?}");
+            let why = halt.to_string();
+            for part in
+                ["semantics 9", "2026-05-01T02:00:00Z", &format!("1 to {SEMANTICS}"), "start a build that has it"]
+            {
+                assert!(why.contains(part), "{why}");
+            }
+        }
+        assert_eq!(driver.told.looks.len(), told, "nothing was told");
+    }
+}
+
+#[test]
+fn a_change_of_settings_that_cannot_be_everywhere_in_time_is_a_dead_letter() {
+    let mut driver = shop();
+    let change = |hours: i64, look_ms: u64| Settings {
+        from_ms: (START + Span(hours * HOUR)).millis(),
+        look_ms,
+        chunk_ms: 10_000,
+        semantics: SEMANTICS,
+    };
+    driver.tick(at(2 * HOUR));
+    driver.change(at(2 * HOUR), &change(2, 2_000));
+    driver.change(at(2 * HOUR), &change(3, 2_000));
+    driver.change(at(2 * HOUR), &change(3, 5_000));
+    driver.change(at(3 * HOUR), &change(3, 2_000));
+    let told: Vec<_> = driver.told.letters.iter().map(|letter| (letter.reason, letter.detail.as_str())).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].0 == Reason::Control && told[0].1.contains("has passed"), "{told:?}");
+    assert!(told[1].0 == Reason::Control && told[1].1.contains("choose another hour"), "{told:?}");
+    driver.tick(at(3 * HOUR) + Span(2_000_000));
+    assert_eq!(driver.told.looks.last().unwrap().length, Span(2_000_000));
 }

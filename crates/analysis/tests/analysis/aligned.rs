@@ -1,7 +1,7 @@
 //! Which looks count, and what stands beside them.
 
 use crate::harness::{LATE, START_S, Topics, World, check, crowd, totals};
-use assay_aggregates::Look;
+use assay_aggregates::{Look, SEMANTICS};
 use assay_analysis::{Analysis, Freeze};
 use assay_experiment::format_time;
 use std::fmt::Write;
@@ -135,8 +135,8 @@ fn a_contradiction_freezes_its_partition_and_is_found_again_after_a_restart() {
     };
     assert!(!service.step(Duration::ZERO).unwrap());
     let expected = format!(
-        "partition 1 published look {} twice with different content; its results are frozen until the cause is found",
-        forged.last
+        "partition 1 published the look that ends at {} twice with different content; its results are frozen until the cause is found",
+        format_time(forged.as_of())
     );
     check(&frozen(&service), &expected);
     later.iter().for_each(|look| topics.append(look));
@@ -187,7 +187,8 @@ fn what_cannot_follow_or_is_of_another_log_freezes() {
     assert_eq!(after(&|look| *look = looks[0].clone()), Ok(()), "a repeat changes nothing");
     assert!(matches!(after(&|look| *look = looks[2].clone()), Err(Freeze::Gap { partition: 0, .. })));
     assert_eq!(after(&|look| look.log = "other".to_owned()), Err(Freeze::OtherLog { partition: 0 }));
-    assert_eq!(after(&|look| look.semantics += 1), Err(Freeze::OtherLog { partition: 0 }));
+    let wanted = SEMANTICS + 1;
+    assert_eq!(after(&|look| look.semantics = wanted), Err(Freeze::Semantics { partition: 0, wanted }));
     assert_eq!(after(&|look| look.partition = 2), Err(Freeze::OtherLog { partition: 2 }));
     let broken = after(&|look| (look.config, look.definitions) = (9, Some(vec!["{}".to_owned()])));
     assert!(matches!(broken, Err(Freeze::Definitions { partition: 0, version: 9, .. })), "{broken:?}");
@@ -333,13 +334,13 @@ fn aggregates_cut_anywhere_begin_at_the_greatest_first_keyframe_with_the_folds_t
     for cut0 in (0..parts[0].len()).step_by(3) {
         for cut1 in (0..parts[1].len()).step_by(5) {
             let kept = [&parts[0][cut0..], &parts[1][cut1..]];
-            let keyframes = kept.map(|looks| looks.iter().find(|look| look.keyframe).map(|look| look.first));
+            let keyframes = kept.map(|looks| looks.iter().find(|look| look.keyframe).map(Look::changed_at));
             let mut analysis = Analysis::new(2, LATE);
             kept.iter().for_each(|looks| looks.iter().for_each(|look| analysis.take(look.clone()).unwrap()));
             let mut first = None;
             while let Some(look) = analysis.step() {
                 first.get_or_insert(look);
-                assert_eq!(totals(&analysis.results().unwrap()), expected[&look], "look {look}, cut {cut0} {cut1}");
+                assert_eq!(totals(&analysis.results().unwrap()), expected[&look], "look {look:?}, cut {cut0} {cut1}");
             }
             let Some(begin) = keyframes[0].zip(keyframes[1]).map(|(one, other)| one.max(other)) else {
                 assert_eq!(first, None, "a partition without a full look holds everything");
@@ -347,7 +348,7 @@ fn aggregates_cut_anywhere_begin_at_the_greatest_first_keyframe_with_the_folds_t
             };
             assert_eq!(first, Some(begin));
             let epoch = analysis.results().unwrap().epoch;
-            assert_eq!(epoch, if cut0 + cut1 == 0 { 1 } else { begin as u64 + 1 });
+            assert_eq!(epoch, if cut0 + cut1 == 0 { 1 } else { begin.millis() as u64 / 1_000 });
             starts.insert(begin);
             epochs.insert(epoch);
         }
@@ -386,4 +387,88 @@ fn every_split_of_the_same_events_gives_the_same_results() {
     let one = results(1);
     assert_eq!(results(3), one);
     assert_eq!(results(7), one);
+}
+
+/// What happens around the hours at which looks get longer, shorter, and the meaning of the fold changes.
+const AROUND: &str = "
+    59m50s expose shop/control a country=DE
+    59m50s expose shop/treatment d country=FR
+    59m59s do buy a 5
+    1h expose shop/treatment b country=FR
+    1h1s do buy d 7
+    1h2s tick
+    1h3s do buy b 2
+    1h9s expose shop/control c1 country=DE
+    1h30m tick
+    2h10s do buy c1 1
+    2h59m59s do buy b 1
+    3h expose shop/control c country=US
+    3h1s tick
+    3h6s tick";
+
+fn lengths(world: &World, partition: u32) -> Vec<(i64, i64, u32)> {
+    let mut found: Vec<(i64, i64, u32)> = Vec::new();
+    for look in world.of(partition) {
+        let length = look.length.0 / 1_000_000;
+        if found.last().is_none_or(|last| (last.1, last.2) != (length, look.semantics)) {
+            found.push((look.first * length - START_S, length, look.semantics));
+        }
+    }
+    found
+}
+
+/// Invariant 11. Two partitions that read the changes at other offsets and in another order have the same looks, and what is merged of
+/// them is what one partition says.
+#[test]
+fn looks_of_another_length_begin_at_the_stated_hour_in_every_partition() {
+    let one = |changes: &[&str]| {
+        let mut world = World::with_semantics(1, SHOP, 1);
+        world.play(&changes.join("\n"));
+        world.play(AROUND);
+        world
+    };
+    let changes = ["10m settings 1 2 10 1", "20m settings 3 1 5 2"];
+    let single = one(&changes);
+    assert_eq!(lengths(&single, 0), [(0, 1, 1), (3_600, 2, 1), (10_800, 1, 2)]);
+    let mut world = World::with_semantics(2, SHOP, 1);
+    world.play("5s expose shop/control d country=FR\n10m settings 1 2 10 1 0\n11m tick 1\n12m settings 3 1 5 2 1");
+    world.play("13m bot d\n30m settings 1 2 10 1 1\n31m settings 1 2 10 1 1\n40m settings 3 1 5 2 0");
+    let mut other = World::with_semantics(1, SHOP, 1);
+    other.play("5s expose shop/control d country=FR\n13m bot d\n20m settings 1 2 10 1\n21m settings 3 1 5 2");
+    world.play(AROUND);
+    other.play(AROUND);
+    assert_eq!(lengths(&world, 0), lengths(&single, 0));
+    assert_eq!(lengths(&world, 1), lengths(&single, 0));
+    assert_eq!(totals(&world.results()), totals(&other.results()));
+    // Every look that counts is the end of a look in every partition, whatever its length.
+    let mut analysis = Analysis::new(2, LATE);
+    world.looks.iter().for_each(|look| analysis.take(look.clone()).unwrap());
+    while let Some(look) = analysis.step() {
+        let seconds = look.millis() / 1_000 - START_S;
+        let whole = if (3_600..10_800).contains(&seconds) { 2 } else { 1 };
+        assert_eq!((look.millis() % 1_000, seconds % whole), (0, 0), "{seconds}");
+    }
+    assert_eq!(analysis.results().unwrap().semantics, 2);
+    let mut without = one(&[]);
+    assert_eq!(lengths(&without, 0), [(0, 1, 1)]);
+    // Sums do not depend on how often one looks.
+    let (long, short) = (single.json(), without.play("3h8s tick").json());
+    for name in ["units", "srm", "crossed_units"] {
+        assert_eq!(long["experiments"][0][name], short["experiments"][0][name], "{name}");
+    }
+}
+
+/// A partition that did not get the change in time has other looks: nothing is put together of the two until they agree again.
+#[test]
+fn partitions_with_looks_of_different_lengths_do_not_count_together() {
+    let mut world = World::with_semantics(2, SHOP, 2);
+    world.play("10m settings 1 2 10 2 0\n11m tick");
+    world
+        .play("59m50s expose shop/control a country=DE\n1h5s expose shop/treatment d country=FR\n1h6s tick\n1h9s tick");
+    let aligned = world.results();
+    assert_eq!(aligned.look.0 / 1_000_000 - START_S, 3_600);
+    let freshness = world.analyse().freshness().unwrap();
+    assert!(freshness.versions_differ && freshness.age.0 > 0);
+    world.play("1h59m settings 3 2 10 2 1\n3h1s tick\n3h2s tick");
+    assert_eq!(world.results().look.0 / 1_000_000 - START_S, 10_802);
 }

@@ -1,12 +1,12 @@
 //! A log in a few lines of text, its look records, and results as tables.
 //!
 //! A script has one line per record: `TIME expose EXPERIMENT/VARIANT UNIT [ATTRIBUTE=VALUE…]`, `TIME do EVENT UNIT [VALUE]`,
-//! `TIME bot UNIT`, `TIME tick [PARTITION…]`, `TIME publish VERSION [PARTITION…]`. Times are like `90`, `2m` or `1h30m` after the start and never go back.
+//! `TIME settings HOUR LOOK CHUNK SEMANTICS [PARTITION…]` (hours after the start, seconds), `TIME bot UNIT`, `TIME tick [PARTITION…]`, `TIME publish VERSION [PARTITION…]`. Times are like `90`, `2m` or `1h30m` after the start and never go back.
 
-use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition};
+use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition, SEMANTICS};
 use assay_analysis::{Analysis, Results, Service};
 use assay_broker::{Log, MemoryLog, NewRecord, Partition as At, Stamping, TopicSpec};
-use assay_experiment::{Source, Span, Timestamp, canonical, control, format_time, parse, partitioner};
+use assay_experiment::{Settings, Source, Span, Timestamp, canonical, control, format_time, parse, partitioner};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -46,7 +46,13 @@ impl Effects for Told {
 impl World {
     /// With version 1 of the definitions in force from the start.
     pub fn new(partitions: u32, definitions: &str) -> World {
+        World::with_semantics(partitions, definitions, SEMANTICS)
+    }
+
+    /// The same, of a log that began with some meaning of the fold.
+    pub fn with_semantics(partitions: u32, definitions: &str, semantics: u32) -> World {
         let mut genesis = control::Genesis::new("test".to_owned(), partitions, 77);
+        genesis.semantics = semantics;
         genesis.late_ms = LATE.0 as u64 / 1_000;
         genesis.first_exposure_slack_ms = 600_000;
         let mut world = World {
@@ -91,6 +97,17 @@ impl World {
                 }
                 "bot" => self.event(at, words[2], json!({"event_type": "retraction", "kind": "bot"})),
                 "tick" => self.each(&words[2..], |world, partition| world.control(partition, at, &control::tick())),
+                "settings" => {
+                    let number = |at: usize| words[at].parse::<i64>().unwrap();
+                    let settings = Settings {
+                        from_ms: (START_S + number(2) * 3_600) * 1_000,
+                        look_ms: number(3) as u64 * 1_000,
+                        chunk_ms: number(4) as u64 * 1_000,
+                        semantics: number(5) as u32,
+                    };
+                    let record = control::settings(&settings);
+                    self.each(&words[6..], |world, partition| world.control(partition, at, &record));
+                }
                 "publish" => {
                     let number: u64 = words[2].parse().unwrap();
                     let records = control::version(number, &self.versions[&number]);

@@ -33,6 +33,8 @@ fn world() -> World {
     world.play(&crowd("e", &[("control", 9, "1.5"), ("treatment", 2, "2.25")], 90));
     world.play("91 tick\n92 publish 2 0\n93 tick\n94 expose e/control x1 country=DE\n95 publish 2 1 2\n96 tick");
     world.play("96 do buy x1 1\n97 expose e/control x2 country=DE\n97 do buy x2 4\n98 tick\n2h tick\n2h1s tick\n2h2s publish 3\n2h3s expose e/control x3 country=DE\n2h3s do buy x3 2\n2h3s tick\n2h4s tick");
+    // Looks get longer at the hour; one partition hears of it earlier than the others.
+    world.play("2h10s settings 3 5 10 2 1\n2h11s settings 3 5 10 2 0 2\n2h59m58s expose e/control x4 country=DE\n2h59m59s do buy x4 3\n3h1s do buy x4 1\n3h4s expose e/treatment x5 country=US\n3h5s tick\n3h9s do buy x5 6\n3h20s tick");
     world
 }
 

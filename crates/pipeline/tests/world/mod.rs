@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, MemoryLog, NewRecord, Partition, Stamping, TopicSpec};
 use assay_embedded_clickhouse::{Access, Engine, serve};
 use assay_experiment::control::{self, Encoded, Genesis};
@@ -168,7 +167,7 @@ impl World {
                 metrics: metrics.clone(),
                 clock: clock.clone(),
             };
-            world.flushers.push(Flusher::new(&genesis.log, SEMANTICS, partition, parts));
+            world.flushers.push(Flusher::new(&genesis.log, partition, parts));
         }
         world
     }
