@@ -33,6 +33,8 @@ mod shop_view;
 mod sql;
 mod stats;
 mod table;
+mod trace;
+mod trace_log;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -64,6 +66,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Sql(sql::Arguments),
     DeadLetters(dead_letters::Arguments),
+    Trace(trace::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -6,7 +6,9 @@ use crate::trace_log::{Row, Rows};
 use anyhow::{Context, Result, anyhow, bail};
 use assay_experiment::assignment::{BUCKETS, Tag, bucket, hash, variant_ranges};
 use assay_experiment::evaluation::{self, Ruleset};
-use assay_experiment::{Definitions, Experiment, Flag, format_time, partitioner::partition_of, snapshot};
+use assay_experiment::partitioner::partition_of;
+use assay_experiment::snapshot::Snapshot;
+use assay_experiment::{Definitions, Experiment, Flag};
 use serde_json::{Map, Value as Json, json};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -82,10 +84,13 @@ impl<'a> Trace<'a> {
         println!("{} asks for {}\n", trace.unit, arguments.key);
         trace.began = Instant::now();
         let published = trace.published()?;
-        let definitions = &published.definitions;
+        let definitions = &published
+            .definitions()
+            .map_err(|problem| anyhow!("the published definitions: {problem}"))?;
         let experiment = trace.flag_check(definitions)?;
-        trace.config(&published)?;
-        let expected = trace.assignment(definitions, &published, experiment)?;
+        let environment = trace.config(&published)?;
+        let rules = Ruleset::compile(definitions, published.version(), &environment);
+        let expected = trace.assignment(&rules, experiment)?;
         let before = experiment.map(|experiment| trace.results(&experiment.id)).transpose()?;
         let asked = Instant::now();
         let agreed = trace.answer(&expected)?;
@@ -109,9 +114,10 @@ impl<'a> Trace<'a> {
     }
 
     /// The definitions that the server publishes.
-    fn published(&self) -> Result<snapshot::Snapshot> {
+    fn published(&self) -> Result<Snapshot> {
         let answer = self.ask(&self.server, "/internal/definitions")?;
-        snapshot::decode(answer.json.to_string().as_bytes()).map_err(|problem| anyhow!("the published definitions: {problem}"))
+        Snapshot::decode(answer.json.to_string().as_bytes())
+            .map_err(|problem| anyhow!("the published definitions: {problem}"))
     }
 
     /// Step 1: is there such a flag, and is it on?
@@ -136,33 +142,31 @@ impl<'a> Trace<'a> {
         Ok(None)
     }
 
-    /// Step 2: which version does the edge answer from?
-    fn config(&self, published: &snapshot::Snapshot) -> Result<()> {
+    /// Step 2: which version does the edge answer from, and in which environment?
+    fn config(&self, published: &Snapshot) -> Result<String> {
         let ready = self.runtime.block_on(self.edge.get("/readyz"))?.json;
         let version = ready["version"].as_u64().ok_or_else(|| anyhow!("the edge has no definitions: {ready}"))?;
-        let behind = match version == published.version.0 {
+        let behind = match version == published.version().0 {
             true => "as published".to_owned(),
-            false => format!("but version {} is published", published.version.0),
+            false => format!("but version {} is published", published.version().0),
         };
         let told = |name: &str| ready[name].as_str().map_or_else(|| ready[name].to_string(), str::to_owned);
-        let what = format!("version {version}, {behind}; from {}, {} s old", told("source"), told("age_seconds"));
+        let what = format!(
+            "version {version}, {behind}; {}, heard from {} s ago; environment {}",
+            told("source"),
+            told("age_seconds"),
+            told("environment")
+        );
         self.step(2, "config", &what);
-        Ok(())
+        Ok(told("environment"))
     }
 
     /// Step 3: what the hash says, computed here from the published definitions.
-    fn assignment(
-        &self,
-        definitions: &Definitions,
-        published: &snapshot::Snapshot,
-        experiment: Option<&Experiment>,
-    ) -> Result<Expected> {
-        let environment = "production";
-        let rules = Ruleset::compile(definitions, published.version, environment);
+    fn assignment(&self, rules: &Ruleset, experiment: Option<&Experiment>) -> Result<Expected> {
         let context = evaluation::Context::parse(json!(self.context).to_string().as_bytes())
             .map_err(|problem| anyhow!("the context: {problem}"))?;
         let answer = rules.evaluate_key(&self.arguments.key, &context);
-        let expected = Expected::of(&rules, &self.arguments.key, answer);
+        let expected = Expected::of(rules, &self.arguments.key, answer);
         let what = match experiment.and_then(|experiment| Some((experiment, experiment.salt.as_deref()?))) {
             Some((experiment, salt)) => {
                 let drawn = hash(Tag::Variant, salt, &experiment.unit, &self.unit);

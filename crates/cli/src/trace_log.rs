@@ -50,12 +50,12 @@ impl Rows {
         let sql = "SELECT toString(event_id) AS event_id, toString(created_at) AS event_time, variant, partition, offset, \
                    toString(log_time) AS log_time FROM experiment_events FINAL \
                    WHERE event_type = 'exposure' AND experiment_id = {experiment:String} AND unit_type = {unit_type:String} \
-                   AND user_id = {unit:String} ORDER BY created_at, offset LIMIT 1 \
-                   SETTINGS output_format_json_quote_64bit_integers = 0";
+                   AND user_id = {unit:String} ORDER BY created_at, offset LIMIT 1";
         let parameters = [("experiment", experiment), ("unit_type", unit_type), ("unit", unit)];
+        let parameters = parameters.map(|(name, value)| (name, value.to_owned()));
         let answer = self
             .clickhouse
-            .query_with(sql, &parameters, "JSONEachRow")
+            .ask(sql, &parameters, "JSONEachRow")
             .with_context(|| format!("asking ClickHouse at {}; another address is given with --clickhouse", self.url))?;
         let row = answer.split(|byte| *byte == b'\n').find(|line| !line.is_empty());
         row.map(|line| serde_json::from_slice(line).context("reading a row of ClickHouse")).transpose()
