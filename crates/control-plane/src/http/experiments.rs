@@ -225,9 +225,7 @@ pub(crate) fn unknown(doors: &Doors, id: &str) -> Problem {
 
 /// A time in a query.
 pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    parse_time(text).map_err(|problem| {
-        Problem::wrong("time", format!("'{name}' {problem}; write a time with zone such as 2026-05-01T09:30:00Z"))
-    })
+    parse_time(text).map_err(|problem| Problem::wrong("time", format!("'{name}': {problem}")))
 }
 
 /// JSON with the time of the server, which makes no two answers differ.
