@@ -54,7 +54,8 @@ fn alarms(experiment: &ExperimentResult, verdict: &Verdict) -> Vec<Finding> {
         let finding = arm(experiment, metric, it)?;
         (finding.code == "harm").then_some(Finding { code: "guardrail_harm", ..finding })
     });
-    let drift = metrics().filter(|(metric, it)| metric.role == Role::Primary && it.comparison.as_ref().is_some_and(drifts));
+    let drift =
+        metrics().filter(|(metric, it)| metric.role == Role::Primary && it.comparison.as_ref().is_some_and(drifts));
     let drift = drift.filter_map(|(metric, it)| Some(Finding { code: "drift", ..arm(experiment, metric, it)? }));
     let mut found: Vec<Finding> = harm.chain(verdict.blocked_by.iter().cloned()).chain(drift).collect();
     let misbucketed: u64 = experiment.misbucketed.values().sum();

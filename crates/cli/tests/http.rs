@@ -40,7 +40,7 @@ fn log_lines(place: &Place) -> String {
             if batch.is_empty() {
                 break;
             }
-            for record in batch.iter().filter(|record| record.headers().next().is_none()) {
+            for record in batch.iter().filter(|record| record.header("assay").is_none()) {
                 let mut event: Json = serde_json::from_slice(record.payload).unwrap();
                 event["append_time"] = json!(format_time(Timestamp::from_millis(record.timestamp_ms)));
                 lines.push((record.timestamp_ms, event.to_string()));
@@ -92,7 +92,11 @@ fn doors_answer_as_their_contract_says() {
 
     // The list, with a draft that no look has.
     let list = running.json("/v1/experiments");
-    assert_eq!((&list["groups"]["draft"], &list["experiments"][1]["experiment"]), (&json!(1), &json!("later")), "{list}");
+    assert_eq!(
+        (&list["groups"]["draft"], &list["experiments"][1]["experiment"]),
+        (&json!(1), &json!("later")),
+        "{list}"
+    );
     assert_eq!(list["experiments"][0]["experiment"], "shop");
 
     // An earlier look, and one that is known already.
@@ -106,7 +110,9 @@ fn doors_answer_as_their_contract_says() {
     assert!(before.status == 404 && before.body.contains("there are looks from 20"), "{before:?}");
 
     // Segments.
-    let segments = |wanted: &str| running.json(&format!("/v1/experiments/shop/results?segment={wanted}"))["experiments"][0]["segments"].clone();
+    let segments = |wanted: &str| {
+        running.json(&format!("/v1/experiments/shop/results?segment={wanted}"))["experiments"][0]["segments"].clone()
+    };
     assert_eq!(segments("country").as_array().unwrap().len(), 3);
     assert_eq!(segments("country:DE")[0]["value"], "DE");
     let missing = running.ask("/v1/experiments/shop/results?segment=planet", &[("x-request-id", "me-1")]);
@@ -135,14 +141,21 @@ fn doors_answer_as_their_contract_says() {
 
     // The same as a table, and the experiment's past.
     let table = running.get("/v1/experiments/shop/results.csv");
-    assert!(table.body.lines().nth(2).unwrap().contains(",shop,shop,bought,primary,,,treatment,240,"), "{}", table.body);
+    assert!(
+        table.body.lines().nth(2).unwrap().contains(",shop,shop,bought,primary,,,treatment,240,"),
+        "{}",
+        table.body
+    );
     let definition = running.json("/v1/experiments/shop/definition");
     assert!(definition["yaml"].as_str().unwrap().starts_with("kind: experiment\nid: shop\n"), "{definition}");
     running.results("/v1/experiments/shop/log", |json| json["entries"][0]["kind"] == "version");
     let history = running.results("/v1/experiments/shop/history", |json| {
         json["series"]["bought/treatment"].as_array().is_some_and(|points| !points.is_empty())
     });
-    assert_eq!(history["columns"].as_array().unwrap().len(), history["series"]["bought/treatment"][0].as_array().unwrap().len());
+    assert_eq!(
+        history["columns"].as_array().unwrap().len(),
+        history["series"]["bought/treatment"][0].as_array().unwrap().len()
+    );
 
     // Definitions for edges.
     let document = running.get("/internal/definitions");
@@ -202,7 +215,8 @@ fn earlier_looks_outlive_the_process() {
     place.fill(&events(0, 120));
     let running = place.start(&[]);
     running.results("/v1/experiments/shop/results", |json| json["events"]["exposures"] == 240);
-    let sql = "SELECT formatDateTime(min(look), '%Y-%m-%dT%H:%i:%SZ') FROM experiment_looks WHERE experiment_id = 'shop'";
+    let sql =
+        "SELECT formatDateTime(min(look), '%Y-%m-%dT%H:%i:%SZ') FROM experiment_looks WHERE experiment_id = 'shop'";
     let look = place.wait_for_rows(sql, |text| text.starts_with("202"));
     let seen = running.json(&format!("/v1/experiments/shop/results?look={look}"));
     running.stop();

@@ -165,7 +165,10 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.lines().find_map(|line| line.split_once(": ").filter(|it| it.0.eq_ignore_ascii_case(name))).map(|it| it.1)
+        self.headers
+            .lines()
+            .find_map(|line| line.split_once(": ").filter(|it| it.0.eq_ignore_ascii_case(name)))
+            .map(|it| it.1)
     }
 }
 
@@ -198,7 +201,10 @@ pub fn events(from: usize, units: usize) -> Vec<Json> {
         for (variant, every) in [("control", 4), ("treatment", 2)] {
             let unit = format!("{variant}-{number}");
             let country = ["DE", "FR", "US"][number % 3];
-            event(&unit, json!({"event_type": "exposure", "experiment_id": "shop", "variant": variant, "attributes": {"country": country}}));
+            event(
+                &unit,
+                json!({"event_type": "exposure", "experiment_id": "shop", "variant": variant, "attributes": {"country": country}}),
+            );
             if number % every == 0 {
                 event(&unit, json!({"event_type": "conversion", "event_name": "buy"}));
             }
