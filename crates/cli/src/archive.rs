@@ -56,7 +56,7 @@ const HISTORY: &str = "SELECT * FROM ( \
     WHERE places <= {rows:UInt64} OR place = 1 OR place = places OR lift = lowest OR lift = highest \
         OR place % intDiv(places + {rows:UInt64} - 1, {rows:UInt64}) = 0 \
     ORDER BY look";
-const VERSIONS: &str = "SELECT config_version AS version, toUnixTimestamp64Milli(min(log_time)) AS at, any(body) AS body FROM experiment_events \
+const VERSIONS: &str = "SELECT config_version AS version, toUnixTimestamp64Milli(min(log_time)) AS at, any(body) AS text FROM experiment_events \
     WHERE event_type = 'config' AND JSONExtractString(body, 'kind') = 'experiment' AND JSONExtractString(body, 'id') = {experiment:String} \
     GROUP BY config_version ORDER BY version LIMIT 10000";
 
@@ -160,11 +160,11 @@ impl Archive for Tables {
         struct Row {
             version: u64,
             at: i64,
-            body: String,
+            text: String,
         }
         let rows: Vec<Row> = self.ask(VERSIONS, &[("experiment", experiment.to_owned())])?;
         let version =
-            |row: Row| DefinitionVersion { version: row.version, at: Timestamp::from_millis(row.at), body: row.body };
+            |row: Row| DefinitionVersion { version: row.version, at: Timestamp::from_millis(row.at), body: row.text };
         Ok(rows.into_iter().map(version).collect())
     }
 }
