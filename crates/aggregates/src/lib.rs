@@ -8,6 +8,7 @@
 mod attribution;
 mod bytes;
 mod cell;
+mod control;
 mod dedupe;
 mod effects;
 mod look;

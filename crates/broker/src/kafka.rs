@@ -1,11 +1,12 @@
 //! The log as topics of Apache Kafka.
 //!
-//! One consumer per reader, assigned by hand at an explicit offset: no group, no rebalance, no committed offset that could disagree with a
-//! snapshot. Plain threads; no asynchronous consumer.
+//! One consumer per reader, assigned by hand at an explicit offset: no rebalance, and no committed offset to go on from that could disagree
+//! with a snapshot; offsets are committed for tools that show lag only. Plain threads; no asynchronous consumer.
 
 use crate::deliveries::Deliveries;
 use crate::kafka_reader::{End, KafkaReader};
 use crate::log::{Appended, Bounds, Error, Log, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec};
+use crate::progress::Progress;
 use crate::topic_settings::{Described, complaints, contradictions, wanted};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -26,7 +27,7 @@ pub struct KafkaSettings {
     /// `host:port`, separated by commas.
     pub brokers: String,
     /// Further settings of librdkafka, such as `security.protocol`. `message.timeout.ms` (30,000 unless given) is how long the cluster may
-    /// be silent before an operation fails.
+    /// be silent before an operation fails. `group.id` (`assay` unless given) is the group under which progress is noted.
     pub extra: BTreeMap<String, String>,
 }
 
@@ -37,6 +38,7 @@ pub struct KafkaLog {
     admin: AdminClient<DefaultClientContext>,
     /// For metadata and watermarks.
     observer: BaseConsumer,
+    progress: Progress,
     patience: Duration,
 }
 
@@ -44,6 +46,10 @@ pub struct KafkaLog {
 const PATIENCE_NAME: &str = "message.timeout.ms";
 /// How long the cluster may be silent unless the settings say otherwise.
 const PATIENCE_MS: u64 = 30_000;
+/// The setting that names the consumer group.
+const GROUP_NAME: &str = "group.id";
+/// The group unless the settings name another.
+const GROUP: &str = "assay";
 
 pub(crate) fn kafka(problem: KafkaError) -> Error {
     Error::Kafka(problem.to_string())
@@ -60,6 +66,7 @@ impl KafkaLog {
             deliveries: Deliveries::new(&settings)?,
             admin: config(&settings, &[]).create().map_err(kafka)?,
             observer: consumer(&settings)?,
+            progress: Progress::new(&settings)?,
             patience: Duration::from_millis(patience),
             settings,
         };
@@ -129,10 +136,15 @@ pub(crate) fn config(settings: &KafkaSettings, defaults: &[(&str, &str)]) -> Cli
     for (name, value) in defaults {
         config.set(*name, *value);
     }
-    for (name, value) in settings.extra.iter().filter(|(name, _)| *name != PATIENCE_NAME) {
+    for (name, value) in settings.extra.iter().filter(|(name, _)| *name != PATIENCE_NAME && *name != GROUP_NAME) {
         config.set(name, value);
     }
     config
+}
+
+/// The consumer group under which progress is noted.
+pub(crate) fn group(settings: &KafkaSettings) -> &str {
+    settings.extra.get(GROUP_NAME).map_or(GROUP, String::as_str)
 }
 
 fn consumer(settings: &KafkaSettings) -> Result<BaseConsumer, Error> {
@@ -140,7 +152,7 @@ fn consumer(settings: &KafkaSettings) -> Result<BaseConsumer, Error> {
         [("fetch.queue.backoff.ms", "10"), ("fetch.wait.max.ms", "50"), ("queued.max.messages.kbytes", "16384")];
     let mut config = config(settings, &defaults);
     config
-        .set("group.id", "assay")
+        .set("group.id", group(settings))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
@@ -203,6 +215,10 @@ impl Log for KafkaLog {
 
     fn bounds(&self, topic: &str, partition: Partition) -> Result<Bounds, Error> {
         self.watermarks(topic, partition)
+    }
+
+    fn note_progress(&self, topic: &str, partition: Partition, next: Offset) -> Result<(), Error> {
+        self.progress.note(topic, partition, next)
     }
 
     fn open(&self, topic: &str, partition: Partition, from: Offset) -> Result<Box<dyn Reader>, Error> {

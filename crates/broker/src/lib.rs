@@ -12,6 +12,7 @@ mod kafka_reader;
 mod local;
 mod log;
 mod memory;
+mod progress;
 mod segment;
 mod topic_settings;
 

@@ -137,6 +137,13 @@ pub trait Log: Send + Sync {
     /// The readable range now.
     fn bounds(&self, topic: &str, partition: Partition) -> Result<Bounds, Error>;
 
+    /// Notes how far a partition has been dealt with, for tools that people watch lag with. Nothing depends on it, and nobody waits for it: an
+    /// error may be that of an earlier note. A log that has no such tools does nothing.
+    fn note_progress(&self, topic: &str, partition: Partition, next: Offset) -> Result<(), Error> {
+        let _ = (topic, partition, next);
+        Ok(())
+    }
+
     /// Reads from an offset on. [`Error::OffsetGone`] if it was removed or never written.
     fn open(&self, topic: &str, partition: Partition, from: Offset) -> Result<Box<dyn Reader>, Error>;
 }

@@ -1,5 +1,6 @@
 //! Everything in one process: log, embedded ClickHouse, pipeline, analysis, health.
 
+use crate::WrongUse;
 use crate::archive::Tables;
 use crate::definitions;
 use crate::edge::{self, Feed};
@@ -8,7 +9,7 @@ use crate::overseer::{self, Seer};
 use crate::planning::Desk;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use assay_aggregates::{SEMANTICS, SEMANTICS_KNOWN};
 use assay_broker::{Log, Stamping, TopicSpec};
 use assay_control_plane::http::{Board, Published, Sources};
@@ -160,7 +161,7 @@ impl Engine {
                 log: log.clone(),
                 log_id: genesis.log.clone(),
                 topics: topics.clone(),
-                partitions: (0..genesis.partitions).collect(),
+                partitions: owned(settings, &genesis)?,
                 sink: tables,
                 store: store.clone(),
                 runs: settings.data.join("runs"),
@@ -241,6 +242,15 @@ impl Engine {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(Duration::from_secs(10));
         }
+    }
+}
+
+/// The partitions that this process owns.
+fn owned(settings: &Settings, genesis: &Genesis) -> Result<Vec<u32>> {
+    let Some(own) = &settings.own else { return Ok((0..genesis.partitions).collect()) };
+    match own.last() {
+        Some(&last) if last < genesis.partitions => Ok(own.iter().copied().collect()),
+        _ => bail!(WrongUse(format!("--own: the log has partitions 0 to {}; name only those", genesis.partitions - 1))),
     }
 }
 

@@ -408,7 +408,10 @@ mod tests {
             health.show(None, frozen.clone(), true);
         }
         let (ready, text) = health.ready();
-        assert!(!ready && text["frozen"][0]["why"].as_str().unwrap().contains("published look 7 twice"), "{text}");
+        assert!(
+            !ready && text["frozen"][0]["why"].as_str().unwrap().contains("ends at 1970-01-01T00:00:07Z twice"),
+            "{text}"
+        );
         assert_eq!(health.mismatches.get(), 1);
     }
 }

@@ -4,6 +4,7 @@ use crate::WrongUse;
 use anyhow::{Context, Result, bail};
 use assay_edge::{Origins, Tokens};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub struct Given {
     /// Partitions of a log that is made now. Default: 4 for a local log, 64 for Kafka.
     #[arg(long, value_name = "N", env = "ASSAY_PARTITIONS")]
     pub partitions: Option<u32>,
+    /// Partitions that this process owns, such as 0-3,7: several processes share a Kafka log, each with its own --data. Default: all.
+    #[arg(long, value_name = "LIST", env = "ASSAY_OWN")]
+    pub own: Option<String>,
     /// What the topics' names start with.
     #[arg(long, value_name = "NAME", env = "ASSAY_TOPICS")]
     pub topics: Option<String>,
@@ -89,6 +93,8 @@ pub struct Settings {
     pub log: String,
     /// Of a log that is made now.
     pub partitions: u32,
+    /// Partitions that this process owns; `None` for all.
+    pub own: Option<BTreeSet<u32>>,
     /// What the topics' names start with.
     pub topics: String,
     /// Where rows go.
@@ -160,6 +166,7 @@ impl Given {
             data: self.data.or(file.data),
             log: self.log.or(file.log),
             partitions: self.partitions.or(file.partitions),
+            own: self.own.or(file.own),
             topics: self.topics.or(file.topics),
             clickhouse: self.clickhouse.or(file.clickhouse),
             database: self.database.or(file.database),
@@ -198,6 +205,7 @@ impl Given {
         if !(1..=4_096).contains(&partitions) {
             bail!(WrongUse(format!("{partitions} partitions: a log has 1 to 4096")));
         }
+        let own = self.own.as_deref().map(owned).transpose()?;
         let listen = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let clickhouse = match self.clickhouse.as_deref() {
             None | Some("embedded") => ClickHouseAt::Embedded(self.clickhouse_listen.unwrap_or(listen(8123))),
@@ -226,6 +234,7 @@ impl Given {
         Ok(Settings {
             log,
             partitions,
+            own,
             topics: self.topics.unwrap_or_else(|| "assay".to_owned()),
             clickhouse,
             database: self.database.unwrap_or_else(|| "assay".to_owned()),
@@ -277,4 +286,36 @@ fn edge_at(
         bail!(WrongUse(format!("--edge-bootstrap: {} is no file", missing.display())));
     }
     Ok(EdgeAt { listen, source, bootstrap, tokens, origins, environment, has_log })
+}
+
+/// Most partitions of a log.
+const PARTITIONS_MAX: u32 = 65_536;
+
+/// `0-3,7` as numbers.
+fn owned(text: &str) -> Result<BTreeSet<u32>> {
+    let wrong = || WrongUse(format!("--own: '{text}' is no list of partitions; write one such as 0-3,7"));
+    let mut all = BTreeSet::new();
+    for part in text.split(',').map(str::trim) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (Ok(first), Ok(last)) = (first.trim().parse::<u32>(), last.trim().parse::<u32>()) else { bail!(wrong()) };
+        if first > last || last >= PARTITIONS_MAX {
+            bail!(wrong());
+        }
+        all.extend(first..=last);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_partitions_are_read_or_refused() {
+        assert_eq!(owned("0-3,7").unwrap().into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 7]);
+        assert_eq!(owned(" 5 , 5-6 ").unwrap().into_iter().collect::<Vec<_>>(), [5, 6]);
+        for wrong in ["", "a", "3-1", "1,", "-1", "0-99999999", "1-2-3"] {
+            assert!(owned(wrong).unwrap_err().to_string().contains("such as 0-3,7"), "{wrong}");
+        }
+    }
 }

@@ -84,9 +84,8 @@ impl<'a> Trace<'a> {
         println!("{} asks for {}\n", trace.unit, arguments.key);
         trace.began = Instant::now();
         let published = trace.published()?;
-        let definitions = &published
-            .definitions()
-            .map_err(|problem| anyhow!("the published definitions: {problem}"))?;
+        let definitions =
+            &published.definitions().map_err(|problem| anyhow!("the published definitions: {problem}"))?;
         let experiment = trace.flag_check(definitions)?;
         let environment = trace.config(&published)?;
         let rules = Ruleset::compile(definitions, published.version(), &environment);
@@ -201,7 +200,11 @@ impl<'a> Trace<'a> {
         let verdict = if agrees { "as computed" } else { "NOT as computed in step 3" };
         let what = match answer.json["errorCode"].as_str() {
             Some(code) => format!("{code}: {}", answer.json["errorDetails"].as_str().unwrap_or_default()),
-            None => format!("{} ({}), {verdict}", variant.unwrap_or("no variant"), answer.json["reason"].as_str().unwrap_or("?")),
+            None => format!(
+                "{} ({}), {verdict}",
+                variant.unwrap_or("no variant"),
+                answer.json["reason"].as_str().unwrap_or("?")
+            ),
         };
         self.step(4, "answer", &format!("{what}; took {took:.1} ms"));
         Ok(agrees)
@@ -244,21 +247,42 @@ impl<'a> Trace<'a> {
             std::thread::sleep(POLL_EVERY);
         };
         let Some((row, row_ms)) = &row else {
-            println!("  5–8  no row within {} s: is ClickHouse behind? See {}/readyz", self.arguments.patience, self.arguments.server);
+            println!(
+                "  5–8  no row within {} s: is ClickHouse behind? See {}/readyz",
+                self.arguments.patience, self.arguments.server
+            );
             return Ok(false);
         };
         println!("  5  event        {:>11}  {}, at {}", "", row.event_id, row.event_time);
-        println!("  6  ingestion    {row_ms:>8.1} ms  partition {}, offset {}, log time {}; a row of ClickHouse", row.partition, row.offset, row.log_time);
+        println!(
+            "  6  ingestion    {row_ms:>8.1} ms  partition {}, offset {}, log time {}; a row of ClickHouse",
+            row.partition, row.offset, row.log_time
+        );
         let Some(report) = reported else {
             println!("  7  aggregation  no look has offset {} within {} s", row.offset, self.arguments.patience);
             return Ok(false);
         };
         if report.ms == 0.0 {
-            println!("  7  aggregation               the unit was counted before: its first exposure was offset {}", row.offset);
+            println!(
+                "  7  aggregation               the unit was counted before: its first exposure was offset {}",
+                row.offset
+            );
         } else {
-            println!("  7  aggregation  {:>8.1} ms  the look of {} has partition {} up to offset {}", report.ms, report.look, partition, report.next_offset - 1);
+            println!(
+                "  7  aggregation  {:>8.1} ms  the look of {} has partition {} up to offset {}",
+                report.ms,
+                report.look,
+                partition,
+                report.next_offset - 1
+            );
         }
-        println!("  8  report       {:>8.1} ms  {variant}: {} units; see {}/experiments/{}", report.ms, report.units.get(variant).copied().unwrap_or(0), self.arguments.server, experiment.id);
+        println!(
+            "  8  report       {:>8.1} ms  {variant}: {} units; see {}/experiments/{}",
+            report.ms,
+            report.units.get(variant).copied().unwrap_or(0),
+            self.arguments.server,
+            experiment.id
+        );
         Ok(row.partition == partition && row.variant == variant)
     }
 }
@@ -271,7 +295,11 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(rules: &Ruleset, key: &str, answer: std::result::Result<evaluation::Answer<'_>, evaluation::Failure>) -> Self {
+    fn of(
+        rules: &Ruleset,
+        key: &str,
+        answer: std::result::Result<evaluation::Answer<'_>, evaluation::Failure>,
+    ) -> Self {
         match answer {
             Ok(answer) => {
                 let flag = &rules.flags()[answer.flag];
@@ -293,7 +321,9 @@ impl Expected {
 
     fn why_no_exposure(&self) -> String {
         match &self.variant {
-            Some(_) => format!("the answer is {}, and only a split of a running experiment is an exposure", self.reason),
+            Some(_) => {
+                format!("the answer is {}, and only a split of a running experiment is an exposure", self.reason)
+            }
             None => self.reason.clone(),
         }
     }

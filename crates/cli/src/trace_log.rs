@@ -53,10 +53,9 @@ impl Rows {
                    AND user_id = {unit:String} ORDER BY created_at, offset LIMIT 1";
         let parameters = [("experiment", experiment), ("unit_type", unit_type), ("unit", unit)];
         let parameters = parameters.map(|(name, value)| (name, value.to_owned()));
-        let answer = self
-            .clickhouse
-            .ask(sql, &parameters, "JSONEachRow")
-            .with_context(|| format!("asking ClickHouse at {}; another address is given with --clickhouse", self.url))?;
+        let answer = self.clickhouse.ask(sql, &parameters, "JSONEachRow").with_context(|| {
+            format!("asking ClickHouse at {}; another address is given with --clickhouse", self.url)
+        })?;
         let row = answer.split(|byte| *byte == b'\n').find(|line| !line.is_empty());
         row.map(|line| serde_json::from_slice(line).context("reading a row of ClickHouse")).transpose()
     }

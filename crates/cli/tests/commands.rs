@@ -82,6 +82,7 @@ fn wrong_use_and_failure_are_told_apart() {
     refuses(&["serve", "--log", "nats://here"], 2, "write local:DIR or kafka://HOST:PORT");
     refuses(&["serve", "--clickhouse", "ftp://there"], 2, "http://HOST:PORT");
     refuses(&["serve", "--partitions", "0"], 2, "1 to 4096");
+    refuses(&["serve", "--own", "0-3,x"], 2, "write one such as 0-3,7");
     refuses(&["serve", "--config", "no-such-directory"], 2, "no-such-directory");
     refuses(&["serve", "--file", "no-such-file.toml"], 1, "no-such-file.toml");
     refuses(&["dead-letters", "list", "--data", "no-such-directory"], 1, "there is no log in");

@@ -213,6 +213,28 @@ fn what_is_missing_or_wrong_is_told_in_words() {
     let output = place.command(&[]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("wrong.yaml:4"), "{}", said(&output));
+    let past = "{ kind: settings, from: 2020-01-01T00:00:00Z, look: 2s, chunk: 10s }";
+    std::fs::write(place.path("definitions/wrong.yaml"), past).unwrap();
+    let output = place.command(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("2020-01-01T00:00:00Z: the hour has passed"), "{}", said(&output));
+}
+
+/// Several processes may share the partitions of a log, so each owns what it is told and no more.
+#[test]
+fn a_process_owns_the_partitions_that_it_is_told() {
+    let place = Place::new();
+    let output = place.command(&["--own", "1,3"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("--own: the log has partitions 0 to 2"), "{}", said(&output));
+    let owns = ["--only", "pipeline,control-plane", "--own", "0,2"];
+    let child = place.command(&owns).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let running = Running { child, place: &place };
+    wait_until("ready", PATIENCE, || get(&place.health, "/readyz").is_some_and(|(code, _)| code == 200));
+    let ready: Json = serde_json::from_str(&running.get("/readyz").1).unwrap();
+    let owned: Vec<&Json> = ready["partitions"].as_array().unwrap().iter().map(|it| &it["partition"]).collect();
+    assert_eq!(owned, [0, 2], "{ready}");
+    assert_eq!(running.stop(), 0);
 }
 
 /// An exposure of an experiment that is not published yet is kept, explained, and counts once it is sent again.

@@ -9,7 +9,7 @@ use crate::snapshots::Snapshots;
 use crate::spill::{Spill, deliver};
 use crate::store::StoreError;
 use assay_aggregates::Chunk;
-use assay_broker::{Error as LogError, Log, NewRecord, Partition};
+use assay_broker::{Error as LogError, Log, NewRecord, Offset, Partition};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,8 +165,18 @@ impl Flusher {
                 self.parts.snapshots.write(*next_offset, bytes, *taken_ms)?;
                 let taken = self.parts.clock.monotonic().saturating_sub(started);
                 self.parts.metrics.snapshot(self.partition, bytes.len(), taken, *taken_ms);
+                self.note_progress(*next_offset);
                 Ok(())
             }
+        }
+    }
+
+    /// Tells the log how far a snapshot covers it; only people's tools read that.
+    fn note_progress(&self, next_offset: u64) {
+        let FlusherParts { log, topics, metrics, .. } = &self.parts;
+        if let Err(problem) = log.note_progress(&topics.events, Partition(self.partition), Offset(next_offset)) {
+            metrics.commit_failures.inc();
+            tracing::warn!(partition = self.partition, %problem, "tools that show lag do not see the newest snapshot");
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Metrics {
     pub spilled_bytes: IntGauge,
     /// Units that wait to be erased.
     pub erasures: IntGauge,
+    /// Offsets that were not committed for tools that show lag.
+    pub commit_failures: IntCounter,
     ticks: IntCounter,
 }
 
@@ -142,6 +144,13 @@ impl Metrics {
             spilled_chunks: put(registry, IntGauge::new("assay_spilled_chunks", "Chunks that wait for ClickHouse.")?)?,
             spilled_bytes: put(registry, IntGauge::new("assay_spilled_bytes", "Bytes that wait for ClickHouse.")?)?,
             erasures: put(registry, IntGauge::new("assay_waiting_erasures", "Units that wait to be erased.")?)?,
+            commit_failures: put(
+                registry,
+                IntCounter::new(
+                    "assay_commit_failures_total",
+                    "Offsets that were not committed to the log's consumer group after a snapshot.",
+                )?,
+            )?,
             ticks: put(registry, IntCounter::new("assay_ticks_total", "Ticks appended to close looks.")?)?,
         })
     }

@@ -7,8 +7,10 @@ use assay_broker::{
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
@@ -153,6 +155,56 @@ pub fn topics_of_others(log: &dyn Log, address: &str) {
     let bodies: Vec<String> = drain(reader.as_mut(), 0).into_iter().map(|(_, body)| body).collect();
     assert!(!bodies.contains(&"after".to_owned()), "no record without those before it: {bodies:?}");
     assert_eq!(bodies.iter().filter(|body| *body == "again").count(), 2);
+}
+
+/// What a tool sees of a group.
+fn committed(address: &str, group: &str, topic: &str) -> Option<i64> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", address).set("group.id", group);
+    let tool: BaseConsumer = config.create().unwrap();
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition(topic, 0);
+    let found = tool.committed_offsets(asked, Duration::from_secs(30)).unwrap();
+    found.elements()[0].offset().to_raw().filter(|offset| *offset >= 0)
+}
+
+/// Progress is there for tools, under the group that the settings name, and goes back where a partition does.
+pub fn progress_for_tools(log: &dyn Log, address: &str) {
+    log.create_topic(&spec("progress", 1, Stamping::Append)).unwrap();
+    log.append("progress", Partition(0), &[record("k", b"a"), record("k", b"b"), record("k", b"c")]).unwrap();
+    let extra = BTreeMap::from([("group.id".to_owned(), "other".to_owned())]);
+    let other = KafkaLog::connect(KafkaSettings { brokers: address.to_owned(), extra }).unwrap();
+    assert_eq!((committed(address, "assay", "progress"), committed(address, "other", "progress")), (None, None));
+    let follows = |log: &dyn Log, group: &str, next: u64| {
+        let started = Instant::now();
+        log.note_progress("progress", Partition(0), Offset(next)).unwrap();
+        while committed(address, group, "progress") != Some(next as i64) {
+            assert!(started.elapsed() < Duration::from_secs(60), "{next} does not appear");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    follows(log, "assay", 2);
+    follows(log, "assay", 3);
+    follows(log, "assay", 1);
+    assert_eq!(committed(address, "other", "progress"), None);
+    follows(&other, "other", 2);
+    // Readers go on from where they are told, whatever is committed.
+    let mut reader = log.open("progress", Partition(0), Offset(0)).unwrap();
+    assert_eq!(drain(reader.as_mut(), 0).len(), 3);
+}
+
+#[test]
+fn nobody_waits_for_progress_that_is_not_noted() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("t", 1, 1).unwrap();
+    let log = silenced(&cluster);
+    cluster.broker_down(1).unwrap();
+    let started = Instant::now();
+    for next in 0..100 {
+        // That it failed may be known later, or never.
+        let _ = log.note_progress("t", Partition(0), Offset(next));
+    }
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 fn silenced(cluster: &MockCluster<'_, rdkafka::producer::DefaultProducerContext>) -> KafkaLog {

@@ -248,4 +248,5 @@ fn kafka_keeps_the_contract() {
     kafka::transactions(&log, &kafka.address);
     kafka::names_that_are_no_text(&log, &kafka.address);
     kafka::topics_of_others(&log, &kafka.address);
+    kafka::progress_for_tools(&log, &kafka.address);
 }
