@@ -8,7 +8,7 @@ use crate::infer::{Memory, infer, observe};
 use crate::part::{Freeze, Head, Part, Phase, WAITING_MAX};
 use crate::results::{Freshness, Results};
 use crate::sums::Sums;
-use assay_aggregates::{Counters, Look, Tallies, ring_start};
+use assay_aggregates::{Counters, Look, Reason, Tallies, ring_start};
 use assay_experiment::{Definitions, Experiment, Span, Status, Timestamp, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -354,6 +354,12 @@ impl Analysis {
             infer(sums, look, self.late, in_force(&self.definitions, phase).is_some(), memory)
         };
         let mut experiments: Vec<_> = self.sums.iter().map(result).collect();
+        let share = |count: u64| (counters.records > 0).then(|| count as f64 / counters.records as f64);
+        let rejected = Reason::ALL.iter().map(|&reason| counters.rejected(reason)).sum();
+        for experiment in &mut experiments {
+            experiment.rejected_share = share(rejected);
+            experiment.late_share = share(counters.rejected(Reason::Late));
+        }
         // The phase in force comes first, because readers look an experiment up by its id.
         experiments.sort_by(|one, other| (&one.id, !one.in_force).cmp(&(&other.id, !other.in_force)));
         Results {

@@ -1,13 +1,15 @@
 //! From sums to results: one look at one experiment.
 
-use crate::results::{Arm, Balance, Cohort, CohortArm, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
+use crate::findable::findable;
+use crate::results::{Arm, Cohort, CohortArm, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
 use crate::sums::Sums;
+use crate::{guardrails, plan, strata};
 use assay_aggregates::{Cell, ring_start};
 use assay_experiment::{Direction, MetricKind, Role, Span, Timestamp};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Design, Running, Status};
 use assay_statistics::moments::{self, Sums as Exact};
-use assay_statistics::{bayesian, fixed_horizon, lift, multiplicity, srm};
+use assay_statistics::{bayesian, fixed_horizon, guardrail, lift, multiplicity, srm};
 
 /// Values are in micro-units.
 const SCALE: f64 = 1e6;
@@ -19,6 +21,10 @@ const LIFT_PRIOR_SD: f64 = 0.05;
 pub struct Memory {
     /// By metric, then variant, then row: metrics are only ever added at the end.
     pub comparisons: Vec<Remembered>,
+    /// By metric, then variant, over all units.
+    pub guardrails: Vec<guardrail::Running>,
+    /// Least p of the split within each segment value, by row.
+    pub segments: Vec<f64>,
     /// Least p of the split.
     pub srm: f64,
     /// How many looks were evaluated.
@@ -48,7 +54,7 @@ pub struct Crossing {
 impl Default for Memory {
     /// Before the first look: no p-value is below 1.
     fn default() -> Self {
-        Memory { comparisons: Vec::new(), srm: 1.0, looks: 0 }
+        Memory { comparisons: Vec::new(), guardrails: Vec::new(), segments: Vec::new(), srm: 1.0, looks: 0 }
     }
 }
 
@@ -69,7 +75,7 @@ fn design(sums: &Sums) -> Design {
     Design::new(alpha, analysis.planned_units as f64)
 }
 
-fn control(sums: &Sums) -> usize {
+pub(crate) fn control(sums: &Sums) -> usize {
     sums.experiment.variants.iter().position(|variant| variant.control).unwrap_or(0)
 }
 
@@ -78,6 +84,8 @@ pub(crate) fn observe(sums: &Sums, at: Timestamp, memory: &mut Memory) {
     let design = design(sums);
     memory.looks += 1;
     memory.srm = memory.srm.min(srm::p_value(split_ln_e(sums)));
+    guardrails::observe(sums, memory);
+    strata::observe(sums, memory);
     let arms = sums.experiment.variants.len();
     memory.comparisons.resize(sums.metrics.len() * arms * sums.rows.len(), Remembered::default());
     let control = control(sums);
@@ -110,6 +118,7 @@ pub(crate) fn infer(
 ) -> ExperimentResult {
     let experiment = &sums.experiment;
     let look = LookAt { sums, at, late, design: design(sums), srm: split(sums, memory), memory };
+    let balance = strata::balances(sums, &look.srm.segments);
     let metrics_of = |row: usize| (0..sums.metrics.len()).map(|metric| look.metric(metric, row)).collect();
     let arms = experiment.variants.len();
     let units: Vec<i64> = (0..arms).map(|variant| sums.units(variant, 0)).collect();
@@ -122,7 +131,12 @@ pub(crate) fn infer(
     ExperimentResult {
         id: experiment.id.clone(),
         title: experiment.title.clone(),
+        hypothesis: experiment.hypothesis.clone(),
         owner: experiment.owner.clone(),
+        plan_hash: plan::hash(sums),
+        aligned: memory.is_some(),
+        rejected_share: None,
+        late_share: None,
         unit: experiment.unit.clone(),
         status: experiment.status,
         salt: experiment.salt.clone().unwrap_or_else(|| experiment.id.clone()),
@@ -133,6 +147,7 @@ pub(crate) fn infer(
             .map(|variant| (variant.name.clone(), variant.control, variant.weight as f64 / 1e6))
             .collect(),
         started,
+        days_running: started.map(|started| (at.0 - started.0).max(0) as f64 / Span::DAY.0 as f64),
         units_per_day: started.and_then(|started| rate(units.iter().sum(), at.0 - started.0)),
         units,
         crossed: sums.tallies.crossed,
@@ -144,9 +159,11 @@ pub(crate) fn infer(
         alpha: look.design.alpha().value(),
         method: experiment.analysis.method,
         looks: memory.map_or(0, |memory| memory.looks),
-        balance: balance(sums),
+        balance,
         metrics: metrics_of(0),
         segments: sums.rows.iter().enumerate().skip(1).map(segment).collect(),
+        heterogeneity: strata::heterogeneity(sums),
+        stratified: strata::stratified(sums),
         srm: look.srm,
     }
 }
@@ -154,30 +171,6 @@ pub(crate) fn infer(
 /// Units a day over a time of at least an hour.
 fn rate(units: i64, micros: i64) -> Option<f64> {
     (micros >= Span::HOUR.0).then(|| units as f64 * Span::DAY.0 as f64 / micros as f64)
-}
-
-/// Per segment attribute, the largest difference between a treatment's share of units with some value and the control's, in standard
-/// deviations of such a share.
-fn balance(sums: &Sums) -> Vec<Balance> {
-    let (control, arms) = (control(sums), sums.experiment.variants.len());
-    let share = |variant: usize, row: usize| sums.units(variant, row) as f64 / sums.units(variant, 0) as f64;
-    let difference = |variant: usize, row: usize| {
-        let (c, t) = (share(control, row), share(variant, row));
-        let spread = ((c * (1.0 - c) + t * (1.0 - t)) / 2.0).sqrt();
-        // Without any spread one arm has only such units and the other none, or there is no difference.
-        if t == c { 0.0 } else { (t - c).abs() / spread }
-    };
-    let mut found: Vec<Balance> = Vec::new();
-    for (row, what) in sums.rows.iter().enumerate() {
-        let Some((attribute, _)) = &what.segment else { continue };
-        let pairs = (0..arms).filter(|&it| it != control && sums.units(it, 0) > 0 && sums.units(control, 0) > 0);
-        let largest = pairs.map(|variant| difference(variant, row)).fold(0.0, f64::max);
-        match found.last_mut().filter(|last| last.attribute == *attribute) {
-            Some(last) => last.std_difference = last.std_difference.max(largest),
-            None => found.push(Balance { attribute: attribute.clone(), std_difference: largest }),
-        }
-    }
-    found
 }
 
 fn split_counts(sums: &Sums) -> (Vec<f64>, Vec<f64>) {
@@ -204,6 +197,7 @@ fn split(sums: &Sums, memory: Option<&Memory>) -> Srm {
         threshold: srm::ALARM,
         alarm: p_value_running <= srm::ALARM,
         counts: sums.tallies.entered.clone(),
+        segments: strata::splits(sums, memory),
     }
 }
 
@@ -245,6 +239,18 @@ impl LookAt<'_> {
         }
     }
 
+    fn is_primary(&self, metric: usize) -> bool {
+        let id = &self.sums.metrics[metric].id;
+        self.sums.experiment.metrics.iter().any(|used| used.metric == *id && used.role == Role::Primary)
+    }
+
+    fn findable(&self, metric: usize, variant: usize) -> Option<crate::findable::Findable> {
+        let analysis = &self.sums.experiment.analysis;
+        let treatments = self.sums.experiment.variants.len() as u32 - 1;
+        let pair = pair(self.sums, metric, variant, 0)?;
+        findable(&pair, analysis.method, analysis.planned_units, self.design.alpha(), treatments)
+    }
+
     fn arm(&self, metric: usize, index: usize, row: usize) -> Arm {
         let (sums, definition) = (self.sums, &self.sums.metrics[metric]);
         let (control, variant) = (control(sums), &sums.experiment.variants[index]);
@@ -256,6 +262,10 @@ impl LookAt<'_> {
                 compare(base, &base_arm, cell, &own, definition.direction, &definition.kind, &self.design);
             comparison.remembered = self.memory.and_then(|memory| memory.recall(sums, metric, index, row));
             comparison.srm_blocked = self.srm.alarm && comparison.always_valid.status == Status::Ok;
+            if row == 0 {
+                comparison.guardrail = guardrails::result(sums, metric, index, self.memory);
+                comparison.findable = self.is_primary(metric).then(|| self.findable(metric, index));
+            }
             comparison
         });
         Arm {
@@ -337,6 +347,25 @@ fn arm(cell: &Cell, kind: &MetricKind) -> Option<moments::Arm> {
     }
 }
 
+/// A treatment and the control, as estimates.
+pub(crate) struct Pair {
+    pub control: moments::Arm,
+    pub treatment: moments::Arm,
+    /// As in [`share`].
+    pub share: Option<f64>,
+}
+
+/// The pair of a treatment in a row; `None` where nothing can be inferred for the metric.
+pub(crate) fn pair(sums: &Sums, metric: usize, variant: usize, row: usize) -> Option<Pair> {
+    let kind = &sums.metrics[metric].kind;
+    if !is_supported(kind) {
+        return None;
+    }
+    let (base, cell) = (sums.cell(control(sums), row, metric), sums.cell(variant, row, metric));
+    let of = |cell: &Cell| arm(cell, kind).unwrap_or(NOTHING);
+    Some(Pair { control: of(base), treatment: of(cell), share: share(base, cell, kind) })
+}
+
 /// The always-valid comparison of a look.
 fn look(
     control_cell: &Cell,
@@ -403,6 +432,8 @@ fn compare(
         remembered: None,
         p_value_adjusted: None,
         srm_blocked: false,
+        guardrail: None,
+        findable: None,
         unsupported: !is_supported(kind),
     }
 }

@@ -1,21 +1,24 @@
 //! Results as JSON: the same from the command line, over HTTP and in the results topic. `schemas/json/results.schema.json` says what each
 //! field means.
 
+use crate::findable::INFLATION;
 use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, MetricResult, Results, SegmentResult, Srm};
 use crate::service::View;
+use crate::told;
+use crate::verdict::{Verdict, arm};
 use assay_aggregates::{Counters, Reason};
 use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::always_valid::Status;
 use assay_statistics::lift::Lift;
 use serde_json::{Map, Value as Json, json};
 
-/// An always-valid experiment needs at most so many times its planned units for the power of a fixed plan (statistics, §1.6).
-const INFLATION: f64 = 1.65;
-
 impl View {
     /// The aligned results with how fresh they are, and the provisional ones beside them where there are any.
     pub fn to_json(&self, build: &str) -> Json {
         let mut json = self.aligned.to_json(build);
+        for experiment in json["experiments"].as_array_mut().into_iter().flatten() {
+            self.freshness.amend(&mut experiment["verdict"]);
+        }
         self.freshness.write(&mut json["freshness"]);
         json["provisional"] = self.provisional.as_ref().map_or(Json::Null, |newer| newer.to_json(build));
         json
@@ -87,7 +90,7 @@ impl ExperimentResult {
     /// The experiment's part of the results.
     pub fn to_json(&self, config_version: u64) -> Json {
         let mut json = self.head(config_version);
-        json["metrics"] = self.metrics.iter().map(MetricResult::to_json).collect();
+        json["metrics"] = self.metrics.iter().map(|it| self.metric(it)).collect();
         json["segments"] = self.segments.iter().map(|it| self.segment(it, it.metrics.iter().collect())).collect();
         json
     }
@@ -99,19 +102,16 @@ impl ExperimentResult {
             .iter()
             .map(|((variant, sdk), count)| {
                 let shown = self.variants.get(usize::from(*variant)).map(|it| &it.0);
-                json!({"variant": shown, "sdk": sdk, "exposures": count})
+                json!({"variant": shown, "sdk": sdk, "exposures": count, "share": *count as f64 / self.exposures.max(1) as f64})
             })
             .collect();
         let variant = |(name, control, weight): &(String, bool, f64)| json!({"variant": name, "name": name, "control": control, "weight": weight});
         let variants: Vec<Json> = self.variants.iter().map(variant).collect();
-        let balance: Vec<Json> = self
-            .balance
-            .iter()
-            .map(|it| json!({"attribute": it.attribute, "std_difference": finite(it.std_difference)}))
-            .collect();
         json!({
             "experiment": self.id, "salt": self.salt, "in_force": self.in_force,
-            "title": self.title, "owner": self.owner, "unit": self.unit, "unit_name": self.unit,
+            "title": self.title, "hypothesis": self.hypothesis, "owner": self.owner, "plan_hash": self.plan_hash,
+            "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": Verdict::of(self).to_json(),
+            "unit": self.unit, "unit_name": self.unit,
             "status": status_name(self.status), "config_version": config_version,
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
             "units": self.by_variant(&self.units), "crossed_units": self.crossed,
@@ -121,7 +121,9 @@ impl ExperimentResult {
             "alpha": self.alpha, "looks_evaluated": self.looks,
             "method": method_name(self.method), "deciding": deciding(self.method),
             "srm": self.srm(&self.srm),
-            "balance": balance,
+            "balance": self.balance.iter().map(told::balance).collect::<Vec<_>>(),
+            "heterogeneity": self.heterogeneity.iter().map(told::heterogeneity).collect::<Vec<_>>(),
+            "stratified": self.stratified.iter().map(told::stratified).collect::<Vec<_>>(),
         })
     }
 
@@ -129,8 +131,20 @@ impl ExperimentResult {
     pub(crate) fn segment(&self, segment: &SegmentResult, metrics: Vec<&MetricResult>) -> Json {
         json!({
             "attribute": segment.attribute, "value": segment.value, "units": self.by_variant(&segment.units),
-            "metrics": metrics.into_iter().map(MetricResult::to_json).collect::<Vec<_>>(),
+            "planned_units": self.planned_units,
+            "metrics": metrics.into_iter().map(|it| self.metric(it)).collect::<Vec<_>>(),
         })
+    }
+
+    /// A metric with what can be said of each arm.
+    pub(crate) fn metric(&self, metric: &MetricResult) -> Json {
+        let mut json = metric.to_json();
+        for (it, out) in metric.arms.iter().zip(json["variants"].as_array_mut().into_iter().flatten()) {
+            if let Some(finding) = arm(self, metric, it) {
+                out["verdict"] = finding.to_json();
+            }
+        }
+        json
     }
 
     fn by_variant(&self, values: &[i64]) -> Map<String, Json> {
@@ -144,6 +158,7 @@ impl ExperimentResult {
             "ln_e": finite(srm.ln_e), "p_value": srm.p_value, "p_value_running": srm.p_value_running,
             "p_value_fixed": srm.p_value_fixed, "threshold": srm.threshold, "alarm": srm.alarm,
             "counts": self.by_variant(&srm.counts), "expected": expected,
+            "segments": srm.segments.iter().map(told::split).collect::<Vec<_>>(),
         })
     }
 }
@@ -203,6 +218,12 @@ impl Arm {
             out["always_valid"] = comparison.always_valid();
             out["fixed_horizon"] = comparison.fixed_horizon();
             out["bayesian"] = comparison.bayesian();
+            if let Some(guardrail) = &comparison.guardrail {
+                out["guardrail"] = told::guardrail(guardrail);
+            }
+            if let Some(findable) = &comparison.findable {
+                out["findable"] = told::findable(findable.as_ref(), comparison.unsupported);
+            }
         }
         out
     }
@@ -275,11 +296,11 @@ impl Comparison {
 }
 
 /// Infinite and missing numbers are null; the status beside them says why.
-fn finite(value: f64) -> Json {
+pub(crate) fn finite(value: f64) -> Json {
     if value.is_finite() { json!(value) } else { Json::Null }
 }
 
-fn optional(value: Option<f64>) -> Json {
+pub(crate) fn optional(value: Option<f64>) -> Json {
     value.map_or(Json::Null, finite)
 }
 
@@ -316,7 +337,7 @@ fn max_units(method: Method, planned: u64) -> Option<u64> {
 }
 
 /// What a mean of the metric is.
-fn unit_of(kind: &MetricKind) -> &'static str {
+pub(crate) fn unit_of(kind: &MetricKind) -> &'static str {
     match kind {
         MetricKind::Conversion(_) | MetricKind::Retention { .. } => "rate",
         MetricKind::Ratio { .. } => "ratio",

@@ -1,5 +1,7 @@
 //! What is known at one look: of the log, of every experiment, metric, variant and segment.
 
+use crate::findable::Findable;
+use crate::guardrails::GuardrailResult;
 use crate::infer::Remembered;
 use assay_aggregates::Counters;
 use assay_experiment::{
@@ -77,6 +79,8 @@ pub struct ExperimentResult {
     pub id: String,
     /// For people.
     pub title: String,
+    /// What is expected, and why.
+    pub hypothesis: String,
     /// Who answers for it.
     pub owner: String,
     /// What is randomised.
@@ -91,6 +95,16 @@ pub struct ExperimentResult {
     pub variants: Vec<(String, bool, f64)>,
     /// Start of the UTC hour of the first exposure that counts.
     pub started: Option<Timestamp>,
+    /// From the start to the look.
+    pub days_running: Option<f64>,
+    /// Of everything that defines a number.
+    pub plan_hash: String,
+    /// Whether this look is one that every partition has closed.
+    pub aligned: bool,
+    /// Of all records, those that were rejected.
+    pub rejected_share: Option<f64>,
+    /// Of all records, those that were rejected as late.
+    pub late_share: Option<f64>,
     /// Units a day since then, from the first whole hour on.
     pub units_per_day: Option<f64>,
     /// Exposed, uncrossed units per variant.
@@ -121,6 +135,10 @@ pub struct ExperimentResult {
     pub metrics: Vec<MetricResult>,
     /// By segment value.
     pub segments: Vec<SegmentResult>,
+    /// Whether effects differ between the values of an attribute.
+    pub heterogeneity: Vec<Heterogeneity>,
+    /// Effects as averages over the values of an attribute.
+    pub stratified: Vec<Stratified>,
 }
 
 /// How evenly the values of an attribute fall on the arms.
@@ -130,6 +148,74 @@ pub struct Balance {
     pub attribute: String,
     /// The largest standardised difference between a treatment and the control, over its values.
     pub std_difference: f64,
+    /// Chi-square, for a declared look only.
+    pub p_value_fixed: f64,
+    /// The least so far over its values, adjusted for their number.
+    pub p_value_running: f64,
+}
+
+/// Whether the arms have the sizes that the weights promise within a segment value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentSplit {
+    /// The attribute.
+    pub attribute: String,
+    /// Its value, or `other`.
+    pub value: String,
+    /// Of this look.
+    pub ln_e: f64,
+    /// The least so far.
+    pub p_value_running: f64,
+    /// Over all values.
+    pub p_value_adjusted: f64,
+    /// Whether the split is broken there.
+    pub alarm: bool,
+}
+
+/// Whether the effect on a primary metric differs between the values of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heterogeneity {
+    /// Id of the metric.
+    pub metric: String,
+    /// The attribute.
+    pub attribute: String,
+    /// The treatment.
+    pub variant: String,
+    /// Whether anything can be inferred for the metric.
+    pub supported: bool,
+    /// Values that are compared.
+    pub values: usize,
+    /// Q, its degrees of freedom, I², p.
+    pub test: Option<(f64, usize, f64, f64)>,
+    /// Among all that were tested.
+    pub p_value_bh: Option<f64>,
+}
+
+/// The effect on a primary metric as an average over the values of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stratified {
+    /// Id of the metric.
+    pub metric: String,
+    /// The attribute.
+    pub attribute: String,
+    /// The treatment.
+    pub variant: String,
+    /// Whether anything can be inferred for the metric.
+    pub supported: bool,
+    /// The plain difference.
+    pub total: Option<f64>,
+    /// The average, and its standard error.
+    pub average: Option<(f64, f64)>,
+    /// Every large value has the opposite sign.
+    pub reversal: bool,
+    /// Averaging moves the effect, and the values are unbalanced.
+    pub shifted: bool,
+}
+
+impl Stratified {
+    /// Whether the arms have different mixtures of units.
+    pub fn alarm(&self) -> bool {
+        self.reversal || self.shifted
+    }
 }
 
 /// Whether the arms have the sizes that the weights promise.
@@ -149,6 +235,8 @@ pub struct Srm {
     pub alarm: bool,
     /// First exposures per variant, crossed units too.
     pub counts: Vec<i64>,
+    /// Within every segment value.
+    pub segments: Vec<SegmentSplit>,
 }
 
 /// A metric of an experiment.
@@ -252,6 +340,10 @@ pub struct Comparison {
     pub srm_blocked: bool,
     /// Nothing can be inferred for this type of metric yet.
     pub unsupported: bool,
+    /// Of guardrails, over all units.
+    pub guardrail: Option<GuardrailResult>,
+    /// Of primary metrics, over all units: whether this can be told, and what.
+    pub findable: Option<Option<Findable>>,
 }
 
 impl Comparison {

@@ -10,6 +10,7 @@ use crate::sums::Sums;
 use assay_aggregates::{Counters, ExperimentChanges, Look};
 use assay_experiment::{Definitions, Span, Timestamp, canonical};
 use assay_statistics::always_valid::Running;
+use assay_statistics::guardrail;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -37,6 +38,10 @@ struct PhaseFrame {
     looks: u64,
     srm: u64,
     comparisons: Vec<RememberedFrame>,
+    /// Bits of the p-values of safe, harm, and harm beyond the margin.
+    guardrails: Vec<[u64; 3]>,
+    /// Bits.
+    segments: Vec<u64>,
 }
 
 /// Bits of p, low and high; then the crossing: look, units and bits of the lift.
@@ -50,7 +55,7 @@ struct PartFrame {
 }
 
 /// What a snapshot begins with: its format.
-const FORMAT: &str = "assay-analysis-3";
+const FORMAT: &str = "assay-analysis-4";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +104,12 @@ impl Analysis {
             looks: memory.looks,
             srm: memory.srm.to_bits(),
             comparisons: memory.comparisons.iter().map(bits).collect(),
+            guardrails: memory
+                .guardrails
+                .iter()
+                .map(|it| [it.safe, it.harm, it.harm_beyond_margin].map(f64::to_bits))
+                .collect(),
+            segments: memory.segments.iter().map(|it| it.to_bits()).collect(),
         }
     }
 
@@ -143,7 +154,18 @@ impl Analysis {
                 crossed: crossed.map(crossing),
             };
             let comparisons = phase.comparisons.iter().map(remembered).collect();
-            analysis.memory.insert(key, Memory { comparisons, srm: f64::from_bits(phase.srm), looks: phase.looks });
+            let guardrail = |bits: [u64; 3]| {
+                let [safe, harm, harm_beyond_margin] = bits.map(f64::from_bits);
+                guardrail::Running { safe, harm, harm_beyond_margin }
+            };
+            let memory = Memory {
+                comparisons,
+                guardrails: phase.guardrails.into_iter().map(guardrail).collect(),
+                segments: phase.segments.into_iter().map(f64::from_bits).collect(),
+                srm: f64::from_bits(phase.srm),
+                looks: phase.looks,
+            };
+            analysis.memory.insert(key, memory);
         }
         if !frame.bodies.is_empty() {
             let definitions = canonical::definitions(frame.bodies.iter().map(String::as_str)).map_err(&wrong)?;

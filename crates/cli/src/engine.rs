@@ -2,11 +2,14 @@
 
 use crate::definitions;
 use crate::health::{self, Health};
+use crate::overseer::{self, Seer};
+use crate::planning::Desk;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
 use anyhow::{Context, Result, anyhow};
 use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, Stamping, TopicSpec};
+use assay_control_plane::http::{Board, Sources};
 use assay_control_plane::{Publisher, install};
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
@@ -34,6 +37,8 @@ const INSERT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP: Keep = Keep { all_for: Duration::from_secs(24 * 3_600), dailies_for: RETENTION };
 /// Rows and snapshots that may wait in memory to be flushed.
 const FLUSH_BYTES: u64 = 512 << 20;
+/// Looks that are kept in memory.
+const BOARD_BYTES: usize = 64 << 20;
 /// Between attempts to make the tables of a ClickHouse that was away at the start.
 const PREPARE_EVERY: Duration = Duration::from_secs(5);
 
@@ -156,7 +161,25 @@ impl Engine {
             )),
             false => None,
         };
-        runtime.spawn(health::serve(health.clone(), listener, stopped));
+        runtime.spawn(overseer::count(health.clone(), stopped.clone()));
+        let seer = Seer::new(
+            health.clone(),
+            &genesis,
+            settings.data.clone(),
+            settings.spill_bytes,
+            settings.dashboards.clone(),
+        );
+        let doors = assay_control_plane::http::router(Sources {
+            board: Arc::new(Board::new(BOARD_BYTES)),
+            archive: None,
+            definitions: watch::channel(None).1,
+            planner: Some(Arc::new(Desk::default())),
+            overseer: Some(Arc::new(seer)),
+            read_token: None,
+            stopped: stopped.clone(),
+            now_ms: health::now_ms,
+        });
+        runtime.spawn(health::serve(health.clone(), doors, listener, stopped));
         Ok(Engine {
             log,
             topics,

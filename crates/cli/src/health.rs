@@ -1,6 +1,8 @@
 //! /metrics, /livez and /readyz, and the newest results that they and others show.
 
+use crate::pace::{Counted, Pace};
 use assay_analysis::{Freeze, View};
+use assay_control_plane::status::{Latency, Outcome};
 use assay_pipeline::{Doing, PartitionStatus, Pipeline};
 use axum::Router;
 use axum::extract::State;
@@ -11,7 +13,7 @@ use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter,
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -36,6 +38,10 @@ struct Inner {
     writer: Option<String>,
     /// Experiments that have gauges.
     gauges: BTreeSet<String>,
+    /// How long results took lately.
+    pace: Pace,
+    /// Events by outcome, and dead letters by reason.
+    counted: (Counted, Counted),
 }
 
 /// What the analysis does.
@@ -141,7 +147,9 @@ impl Health {
         let look_ms = view.aligned.look.millis();
         if inner.view.as_ref().is_none_or(|before| before.aligned.look != view.aligned.look) {
             self.freshness.set(look_ms as f64 / 1e3);
-            self.latency.observe((now_ms() - look_ms).max(0) as f64 / 1e3);
+            let latency_ms = (now_ms() - look_ms).max(0) as f64;
+            self.latency.observe(latency_ms / 1e3);
+            inner.pace.look(latency_ms);
         }
         let mut gone = std::mem::take(&mut inner.gauges);
         for experiment in view.aligned.experiments.iter().filter(|experiment| experiment.in_force) {
@@ -165,6 +173,59 @@ impl Health {
     /// Results no longer go to ClickHouse, and nothing tries again.
     pub fn writer_failed(&self, problem: String) {
         self.held().writer = Some(problem);
+    }
+
+    /// Partitions whose results are not used any more, and why.
+    pub fn frozen(&self) -> Vec<(u32, String)> {
+        self.held().frozen.iter().map(|(partition, why)| (*partition, why.to_string())).collect()
+    }
+
+    /// Why results no longer go to ClickHouse, if they do not.
+    pub fn writer(&self) -> Option<String> {
+        self.held().writer.clone()
+    }
+
+    /// Whether the analysis keeps up, and in words what it does.
+    pub fn analysis(&self) -> (bool, String) {
+        self.held().analysis()
+    }
+
+    /// From an event to results with it.
+    pub fn latency(&self, look_ms: f64) -> Option<Latency> {
+        self.held().pace.latency(look_ms)
+    }
+
+    /// Reads the counters of events, for rates.
+    pub fn count(&self, now: Instant) {
+        let (events, dead_letters) = (self.counters("assay_events_total"), self.counters("assay_dlq_total"));
+        let counted = &mut self.held().counted;
+        counted.0.read(now, events);
+        counted.1.read(now, dead_letters);
+    }
+
+    /// Over how many seconds rates are; events by outcome; dead letters by reason.
+    pub fn counted(&self) -> (f64, Vec<Outcome>, Vec<Outcome>) {
+        let inner = self.held();
+        let (events, dead_letters) = &inner.counted;
+        (events.seconds(), events.outcomes(), dead_letters.outcomes())
+    }
+
+    /// Chunks that are neither in ClickHouse nor in the store yet.
+    pub fn in_flight(&self) -> u64 {
+        let families = self.registry.gather();
+        let chunks = families.iter().filter(|family| family.name() == "assay_chunk_inflight");
+        chunks.flat_map(|family| family.get_metric()).map(|metric| metric.get_gauge().get_value().max(0.0) as u64).sum()
+    }
+
+    /// The values of a counter by its only label.
+    fn counters(&self, name: &str) -> Vec<(String, u64)> {
+        let families = self.registry.gather();
+        let metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+        metrics
+            .filter_map(|metric| {
+                Some((metric.get_label().first()?.value().to_owned(), metric.get_counter().get_value() as u64))
+            })
+            .collect()
     }
 
     /// Whether everything keeps up; the text says what does not.
@@ -230,12 +291,13 @@ impl Inner {
 }
 
 /// Answers until the process stops.
-pub async fn serve(health: Arc<Health>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
+pub async fn serve(health: Arc<Health>, doors: Router, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
     let router = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(health);
+        .with_state(health)
+        .merge(doors);
     let shutdown = async move {
         // The sender says so once, or is dropped.
         let _ = stopped.wait_for(|stop| *stop).await;

@@ -2,11 +2,11 @@
 
 use crate::WrongUse;
 use crate::grid::{aligned, percent, share, whole};
+use crate::planning::{Inputs, Method, Metric, Scheme, effects, fixed_sample, power_of_one_look, sample, schemes};
 use anyhow::Result;
 use assay_statistics::alpha::Alpha;
-use assay_statistics::group_sequential::{LOOKS_MAX, Spending};
-use assay_statistics::power::proportions::RateVariance;
-use assay_statistics::power::{PlanError, Promise, SampleSize, duration, inflation, means, proportions};
+use assay_statistics::group_sequential::LOOKS_MAX;
+use assay_statistics::power::{Promise, duration, inflation, proportions};
 use assay_statistics::sides::Sides;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -68,31 +68,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What is measured, and how much it varies.
-#[derive(Clone, Copy)]
-enum Metric {
-    Rate(f64),
-    Mean { mean: f64, sd: f64 },
-}
-
-impl Metric {
-    fn baseline(self) -> f64 {
-        match self {
-            Metric::Rate(rate) => rate,
-            Metric::Mean { mean, .. } => mean,
-        }
-    }
-}
-
-/// A plan that is compared with the others, in fixed samples of the same power.
-struct Scheme {
-    code: &'static str,
-    name: String,
-    maximum: f64,
-    average: f64,
-    power_at_fixed: f64,
-}
-
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let answer = plan(arguments).map_err(|problem| WrongUse(problem.to_string()))?;
     if arguments.json {
@@ -139,10 +114,17 @@ fn plan(arguments: &Arguments) -> Result<Value> {
         "alpha": arguments.alpha, "power": arguments.power, "arms": arguments.arms, "ratio": arguments.ratio,
         "units_per_day": per_day,
     });
+    let inputs = Inputs {
+        metric,
+        promise,
+        ratio: arguments.ratio,
+        looks: arguments.looks,
+        traffic: arguments.per_day.map(|per_day| (per_day, arguments.traffic)),
+    };
     let mut answer = match (difference, units) {
-        (Some(difference), None) => sample(arguments, metric, difference, &promise)?,
-        (None, Some(units)) => effects(arguments, metric, units, &promise)?,
-        (Some(difference), Some(units)) => power(arguments, metric, difference, units, &promise)?,
+        (Some(difference), None) => sample_for(&inputs, difference)?,
+        (None, Some(units)) => effects_of(&inputs, units, arguments.days)?,
+        (Some(difference), Some(units)) => power(&inputs, difference, units)?,
         (None, None) => {
             anyhow::bail!("give --mde for the sample it needs, or --units or --days for the effect they find")
         }
@@ -153,134 +135,74 @@ fn plan(arguments: &Arguments) -> Result<Value> {
     Ok(answer)
 }
 
-/// Fixed, group sequential and always-valid, relative to the fixed sample.
-fn schemes(promise: &Promise, looks: u32) -> Result<[Scheme; 3], PlanError> {
-    let sequential = inflation::group_sequential(promise, Spending::ObrienFleming, looks as usize)?;
-    let valid = inflation::always_valid(promise)?;
-    let of = |code, name: String, it: inflation::Inflation| Scheme {
-        code,
-        name,
-        maximum: it.maximum,
-        average: it.average,
-        power_at_fixed: it.power_at_fixed,
-    };
-    Ok([
-        Scheme {
-            code: "fixed_horizon",
-            name: "one look at the planned end".to_owned(),
-            maximum: 1.0,
-            average: 1.0,
-            power_at_fixed: promise.power,
-        },
-        of("group_sequential", format!("O'Brien-Fleming, {looks} looks"), sequential),
-        of("always_valid", "always-valid, any looks".to_owned(), valid),
-    ])
+/// A way to read an experiment, for people.
+fn name(method: Method, looks: u32) -> String {
+    match method {
+        Method::FixedHorizon => "one look at the planned end".to_owned(),
+        Method::GroupSequential => format!("O'Brien-Fleming, {looks} looks"),
+        Method::AlwaysValid => "always-valid, any looks".to_owned(),
+    }
 }
 
-fn sample(arguments: &Arguments, metric: Metric, difference: f64, promise: &Promise) -> Result<Value> {
-    let treatments = arguments.arms - 1;
-    let ratio = arguments.ratio;
-    let fixed: SampleSize = match metric {
-        Metric::Rate(rate) => {
-            proportions::sample_size(rate, rate + difference, RateVariance::Unpooled, promise, ratio, treatments)?
-        }
-        Metric::Mean { sd, .. } => means::sample_size_t(sd, difference, promise, ratio)?,
-    };
+fn ways(inputs: &Inputs) -> Result<[Scheme; 3]> {
+    Ok(schemes(&inputs.promise, inputs.looks, inflation::always_valid(&inputs.promise)?)?)
+}
+
+fn sample_for(inputs: &Inputs, difference: f64) -> Result<Value> {
+    let fixed = fixed_sample(inputs, difference)?;
     let mut plans = Vec::new();
-    for scheme in schemes(promise, arguments.looks)? {
-        let exact = scheme.maximum * fixed.control_exact;
-        let (control, treatment) = match scheme.code {
-            "fixed_horizon" => (fixed.control, fixed.treatment),
-            _ => (up(exact), up(ratio * exact)),
-        };
-        let total = control + f64::from(treatments) * treatment;
-        let average = if scheme.code == "fixed_horizon" { total } else { up(scheme.average / scheme.maximum * total) };
+    for scheme in ways(inputs)? {
+        let planned = sample(inputs, &fixed, scheme)?;
         let mut plan = json!({
-            "plan": scheme.code, "name": scheme.name, "control": control, "treatment": treatment, "total": total,
-            "samples_at_most": scheme.maximum, "samples_on_average": scheme.average, "total_on_average": average,
+            "plan": scheme.method.code(), "name": name(scheme.method, inputs.looks), "control": planned.control,
+            "treatment": planned.treatment, "total": planned.total, "samples_at_most": scheme.maximum,
+            "samples_on_average": scheme.average, "total_on_average": planned.total_on_average,
             "power_at_fixed_sample": scheme.power_at_fixed,
         });
-        if let Some(per_day) = arguments.per_day {
-            let days = duration::days(total, per_day, arguments.traffic, true)?;
-            let average = duration::days(average, per_day, arguments.traffic, false)?;
-            plan["days"] = json!(days.days_min);
-            plan["days_in_whole_weeks"] = json!(days.days);
-            plan["days_on_average"] = json!(average.days_min);
+        if let Some(days) = planned.days {
+            plan["days"] = json!(days.at_most);
+            plan["days_in_whole_weeks"] = json!(days.in_whole_weeks);
+            plan["days_on_average"] = json!(days.on_average);
         }
         plans.push(plan);
     }
-    let rounded = match metric {
-        Metric::Rate(rate) if ratio == 1.0 => {
+    let rounded = match inputs.metric {
+        Metric::Rate(rate) if inputs.ratio == 1.0 => {
             let two = |z: f64| (100.0 * z).round() / 100.0;
-            let (alpha, beta) = (two(promise.z_alpha()), two(promise.z_beta()));
+            let (alpha, beta) = (two(inputs.promise.z_alpha()), two(inputs.promise.z_beta()));
             let size = proportions::sample_size_rounded_z(rate, rate + difference, alpha, beta)?;
             json!({"z_alpha": alpha, "z_beta": beta, "control": size.control})
         }
         _ => Value::Null,
     };
     Ok(json!({
-        "asks": "sample", "difference": difference, "lift": lift(metric, difference), "plans": plans,
+        "asks": "sample", "difference": difference, "lift": inputs.metric.lift(difference), "plans": plans,
         "with_rounded_z": rounded,
     }))
 }
 
-fn effects(arguments: &Arguments, metric: Metric, units: f64, promise: &Promise) -> Result<Value> {
-    let (control, _) = arms(arguments, units)?;
+fn effects_of(inputs: &Inputs, units: f64, days: Option<u32>) -> Result<Value> {
+    let (control, _) = inputs.arms(units)?;
+    let lift = |difference: Option<f64>| difference.and_then(|difference| inputs.metric.lift(difference));
     let mut plans = Vec::new();
-    for scheme in schemes(promise, arguments.looks)? {
-        // A sequential plan with this maximum finds what a fixed sample finds that is smaller by its factor.
-        let n = control / scheme.maximum;
-        let (up, down) = match metric {
-            Metric::Rate(rate) => {
-                let mde = proportions::mde(rate, n, promise, arguments.ratio)?;
-                (mde.up, mde.down)
-            }
-            Metric::Mean { sd, .. } => {
-                let mde = means::mde(sd, sd, n, promise, arguments.ratio)?;
-                (Some(mde), Some(-mde))
-            }
-        };
+    for scheme in ways(inputs)? {
+        let found = effects(inputs, control, &scheme)?;
         plans.push(json!({
-            "plan": scheme.code, "name": scheme.name, "difference_up": up, "difference_down": down,
-            "lift_up": up.and_then(|up| lift(metric, up)), "lift_down": down.and_then(|down| lift(metric, down)),
+            "plan": scheme.method.code(), "name": name(scheme.method, inputs.looks), "difference_up": found.up,
+            "difference_down": found.down, "lift_up": lift(found.up), "lift_down": lift(found.down),
             "samples_at_most": scheme.maximum, "total_on_average": units * scheme.average / scheme.maximum,
         }));
     }
-    Ok(json!({"asks": "effect", "total": units, "control": control, "days": arguments.days, "plans": plans}))
+    Ok(json!({"asks": "effect", "total": units, "control": control, "days": days, "plans": plans}))
 }
 
-fn power(arguments: &Arguments, metric: Metric, difference: f64, units: f64, promise: &Promise) -> Result<Value> {
-    let (control, treatment) = arms(arguments, units)?;
-    let alpha = promise.alpha.divided(promise.comparisons);
-    let power = match metric {
-        Metric::Rate(rate) => {
-            let variance = RateVariance::Unpooled;
-            proportions::power(rate, rate + difference, control, treatment, variance, alpha, Sides::Two)?
-        }
-        Metric::Mean { sd, .. } => means::power_t(sd, difference, control, treatment, alpha, Sides::Two)?,
-    };
+fn power(inputs: &Inputs, difference: f64, units: f64) -> Result<Value> {
+    let (control, treatment) = inputs.arms(units)?;
+    let power = power_of_one_look(inputs, difference, control, treatment)?;
     Ok(json!({
         "asks": "power", "total": units, "control": control, "treatment": treatment, "difference": difference,
-        "lift": lift(metric, difference), "power_of_one_look": power,
+        "lift": inputs.metric.lift(difference), "power_of_one_look": power,
     }))
-}
-
-/// Units of the control and of each treatment.
-fn arms(arguments: &Arguments, units: f64) -> Result<(f64, f64), PlanError> {
-    let ratio = arguments.ratio;
-    if !(ratio > 0.0 && ratio.is_finite()) {
-        return Err(PlanError::Ratio);
-    }
-    let control = units / (1.0 + ratio * f64::from(arguments.arms - 1));
-    Ok((control, ratio * control))
-}
-
-fn lift(metric: Metric, difference: f64) -> Option<f64> {
-    (metric.baseline() != 0.0).then(|| difference / metric.baseline())
-}
-
-fn up(size: f64) -> f64 {
-    (size * (1.0 - 1e-12)).ceil()
 }
 
 /// The answer for people.

@@ -44,6 +44,9 @@ pub struct Given {
     /// Where /metrics, /livez and /readyz answer.
     #[arg(long, value_name = "IP:PORT", env = "ASSAY_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Where dashboards of /metrics are, for a link on the status page.
+    #[arg(long, value_name = "URL", env = "ASSAY_DASHBOARDS")]
+    pub dashboards: Option<String>,
     /// Seconds between snapshots.
     #[arg(long, value_name = "SECONDS", env = "ASSAY_SNAPSHOT_SECONDS")]
     pub snapshot_seconds: Option<u64>,
@@ -73,6 +76,8 @@ pub struct Settings {
     pub config: Option<PathBuf>,
     /// Where health and metrics answer.
     pub listen: SocketAddr,
+    /// Where dashboards of /metrics are.
+    pub dashboards: Option<String>,
     /// Between snapshots.
     pub snapshot_every: Duration,
     /// Bound of the spill.
@@ -106,6 +111,7 @@ impl Given {
             clickhouse_listen: self.clickhouse_listen.or(file.clickhouse_listen),
             config: self.config.or(file.config),
             listen: self.listen.or(file.listen),
+            dashboards: self.dashboards.or(file.dashboards),
             snapshot_seconds: self.snapshot_seconds.or(file.snapshot_seconds),
             spill_bytes: self.spill_bytes.or(file.spill_bytes),
         })
@@ -137,6 +143,11 @@ impl Given {
                 bail!(WrongUse(problem))
             }
         };
+        if let Some(url) =
+            self.dashboards.as_deref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
+            bail!(WrongUse(format!("--dashboards: '{url}' is no address of a page; write http://… or https://…")));
+        }
         Ok(Settings {
             log,
             partitions,
@@ -146,6 +157,7 @@ impl Given {
             login: (self.clickhouse_user, self.clickhouse_password),
             config: self.config,
             listen: self.listen.unwrap_or(listen(8080)),
+            dashboards: self.dashboards,
             snapshot_every: Duration::from_secs(self.snapshot_seconds.unwrap_or(30)),
             spill_bytes: self.spill_bytes.unwrap_or(16 << 30),
             data,

@@ -1,7 +1,7 @@
-//! Definitions: the log's identity, and publishing into it; and the doors through which people read results.
+//! Definitions: the log's identity, and publishing into it; and the doors through which people read results and plan.
 //!
 //! [`install`] makes a log Assay's, [`Publisher`] brings versions of the definitions into every partition. What a version may change is in
-//! [`compare`]. [`http`] answers over HTTP from what it is fed. Rejected: a topic of its own for definitions, because then their place between two events would not be in the log.
+//! [`compare`]. [`http`] answers over HTTP from what it is fed; [`planner`] is what a plan is asked and answers. Rejected: a topic of its own for definitions, because then their place between two events would not be in the log.
 
 mod change;
 mod files;
@@ -10,7 +10,9 @@ pub mod http;
 mod install;
 mod ledger;
 mod mint;
+pub mod planner;
 mod publish;
+pub mod status;
 
 pub use change::{Refusal, compare};
 pub use files::FileError;

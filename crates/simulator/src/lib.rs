@@ -4,11 +4,12 @@
 //! through crashes is in `tests/`, because this crate is pure.
 //!
 //! [`calibration`] simulates experiments without events, only their numbers, to measure the error rates that the statistics promise;
-//! [`peeking`] shows what looking too often does.
+//! [`peeking`] shows what looking too often does, and [`watching`] the same experiment by experiment.
 
 pub mod calibration;
 pub mod peeking;
 mod reference;
+pub mod watching;
 mod world;
 
 pub use reference::{Folding, Reference};

@@ -180,15 +180,12 @@ impl Bounds {
 
     /// Which rules stop. With a flat prior the chance of the treatment is Phi(z).
     fn stop(&self, look: u32, control: &Arm, treatment: &Arm) -> [bool; RULES] {
-        let variance = control.variance() / control.n + treatment.variance() / treatment.n;
-        let z = if variance > 0.0 { (treatment.mean - control.mean) / sqrt(variance) } else { 0.0 };
-        let share = (control.mean + treatment.mean) / 2.0;
-        let design = &self.always_valid;
-        let valid = always_valid::compare(control, treatment, Some(share), design);
+        let z = fixed_z(control, treatment);
+        let valid = valid(control, treatment, &self.always_valid);
         [
             fabs(z) > self.naive,
             fabs(z) >= self.obrien_fleming[look as usize - 1],
-            valid.p_value < design.alpha().value(),
+            valid.p_value < self.always_valid.alpha().value(),
             z > self.chance,
             fabs(z) > self.chance,
         ]
@@ -203,8 +200,7 @@ impl Bounds {
         let constant = |z: f64| vec![z; times.len()];
         let Bounds { always_valid: design, .. } = self;
         let planned = 2.0 * f64::from(settings.users_per_look) * f64::from(looks);
-        let mixture: Vec<f64> =
-            times.iter().map(|time| always_valid::multiplier(time * planned, design.rho2(), design.alpha())).collect();
+        let mixture = valid_bounds(design, planned, &times);
         [
             crossing(&constant(self.naive), Sides::Two),
             crossing(&self.obrien_fleming, Sides::Two),
@@ -215,7 +211,24 @@ impl Bounds {
     }
 }
 
-fn equal(looks: u32) -> Vec<f64> {
+/// z of a test that is made for one look; 0 where nothing varies.
+pub(crate) fn fixed_z(control: &Arm, treatment: &Arm) -> f64 {
+    let variance = control.variance() / control.n + treatment.variance() / treatment.n;
+    if variance > 0.0 { (treatment.mean - control.mean) / sqrt(variance) } else { 0.0 }
+}
+
+/// The always-valid test of two arms of conversions.
+pub(crate) fn valid(control: &Arm, treatment: &Arm, design: &always_valid::Design) -> always_valid::Comparison {
+    always_valid::compare(control, treatment, Some((control.mean + treatment.mean) / 2.0), design)
+}
+
+/// The bounds of the always-valid test in z, at times that are shares of its N*.
+pub(crate) fn valid_bounds(design: &always_valid::Design, planned: f64, times: &[f64]) -> Vec<f64> {
+    times.iter().map(|time| always_valid::multiplier(time * planned, design.rho2(), design.alpha())).collect()
+}
+
+/// Equally spaced looks in a planned sample of 1.
+pub(crate) fn equal(looks: u32) -> Vec<f64> {
     (1..=looks).map(|look| f64::from(look) / f64::from(looks)).collect()
 }
 

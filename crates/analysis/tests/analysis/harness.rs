@@ -245,8 +245,18 @@ pub fn check(found: &str, expected: &str) {
 /// Everything about the experiments that does not depend on earlier looks.
 pub fn totals(results: &Results) -> String {
     let mut json = results.to_json("test");
-    for name in ["p_value_running", "p_value_adjusted", "intersection", "drift_suspected", "crossed", "looks_evaluated"]
-    {
+    for name in [
+        "p_value_running",
+        "p_value_adjusted",
+        "intersection",
+        "drift_suspected",
+        "crossed",
+        "looks_evaluated",
+        "safe_p_value_running",
+        "harm_p_value_running",
+        "decision",
+        "verdict",
+    ] {
         remove(&mut json["experiments"], name);
     }
     json["experiments"].to_string()

@@ -19,6 +19,9 @@ const RESULTS: &str = include_str!("../../../../schemas/json/results.schema.json
 /// What the other documents of this API look like.
 const DOORS: &str = include_str!("../../../../schemas/json/doors.schema.json");
 
+/// What plans look like, and the status.
+const PLANNER: &str = include_str!("../../../../schemas/json/planner.schema.json");
+
 /// What does not come from the doors themselves.
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +32,8 @@ const DOORS: &str = include_str!("../../../../schemas/json/doors.schema.json");
     ),
     tags(
         (name = "results", description = "Numbers and verdicts."),
+        (name = "planning", description = "Before an experiment, and what a running one can still find."),
+        (name = "system", description = "How Assay itself is."),
         (name = "setup", description = "Definitions and their history."),
         (name = "internal", description = "For other parts of an installation.")
     )
@@ -74,7 +79,17 @@ described!(
     /// The definition of an experiment.
     Definition,
     /// A version of all definitions.
-    Snapshot
+    Snapshot,
+    /// A plan that is asked for.
+    PlanQuestion,
+    /// A plan.
+    PlanAnswer,
+    /// An experiment without an effect that is asked for.
+    PeekQuestion,
+    /// An experiment without an effect, and many of them.
+    PeekAnswer,
+    /// How the whole system is.
+    Status
 );
 
 /// The door of the document.
@@ -99,7 +114,7 @@ fn answer(request: &Request, text: Bytes) -> Response {
 fn complete(contract: utoipa::openapi::OpenApi) -> Json {
     let mut document = serde_json::to_value(&contract).expect("the document is made of texts and maps");
     let mut schemas = Map::new();
-    for (file, root) in [(RESULTS, Some("Results")), (DOORS, None)] {
+    for (file, root) in [(RESULTS, Some("Results")), (DOORS, None), (PLANNER, None)] {
         let mut file: Json = serde_json::from_str(file).expect("schemas are checked where they are written");
         if let Some(Json::Object(parts)) = file.as_object_mut().and_then(|file| file.remove("$defs")) {
             schemas.extend(parts);

@@ -14,10 +14,12 @@ mod experiments;
 mod guard;
 mod history;
 mod page;
+mod plan;
 mod posted;
 mod problem;
 mod raw;
 mod setup;
+mod status;
 mod stream;
 mod thin;
 mod yaml;
@@ -28,6 +30,8 @@ pub use definitions::Published;
 pub use posted::{Alarm, Cut, Posted, PostedExperiment};
 pub use problem::Problem;
 
+use crate::planner::Planner;
+use crate::status::Overseer;
 use axum::Router;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -41,6 +45,10 @@ pub struct Sources {
     pub archive: Option<Arc<dyn Archive>>,
     /// The definitions in force; `None` until they are known.
     pub definitions: watch::Receiver<Option<Arc<Published>>>,
+    /// Who plans, if anybody does here.
+    pub planner: Option<Arc<dyn Planner>>,
+    /// Who knows how the system is, if anybody does here.
+    pub overseer: Option<Arc<dyn Overseer>>,
     /// What readers have to show, if anything.
     pub read_token: Option<String>,
     /// Becomes true when the process stops: streams end then.
@@ -56,6 +64,8 @@ pub(crate) struct Doors {
     reads: Semaphore,
     /// Open streams.
     streams: Arc<Semaphore>,
+    /// Plans that are computed.
+    plans: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Doors {
@@ -75,7 +85,8 @@ const ARCHIVE_READS_MAX: usize = 8;
 /// All doors, ready to be merged with those of the caller.
 pub fn router(sources: Sources) -> Router {
     let (reads, streams) = (Semaphore::new(ARCHIVE_READS_MAX), Arc::new(Semaphore::new(stream::STREAMS_MAX)));
-    let shared = Arc::new(Doors { sources, reads, streams });
+    let plans = Arc::new(Semaphore::new(plan::PLANS_MAX));
+    let shared = Arc::new(Doors { sources, reads, streams, plans });
     let (router, contract) = doors().with_state(shared.clone()).split_for_parts();
     let router = router.merge(document::router(contract)).merge(page::router(shared.clone()));
     guard::around(router, shared)
@@ -89,4 +100,6 @@ fn doors() -> OpenApiRouter<Shared> {
         .merge(history::routes())
         .merge(setup::routes())
         .merge(definitions::routes())
+        .merge(plan::routes())
+        .merge(status::routes())
 }

@@ -16,6 +16,8 @@ pub struct Problem {
     pub detail: String,
     /// Seconds after which asking again may help.
     pub retry_after: Option<u32>,
+    /// The member of the request that is wrong, where it is one.
+    pub field: Option<String>,
 }
 
 impl Problem {
@@ -36,15 +38,18 @@ impl Problem {
 
     /// Any other.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, kind, detail: detail.into(), retry_after: None }
+        Problem { status, kind, detail: detail.into(), retry_after: None, field: None }
     }
 
     /// The answer, with the id of its request.
     pub(crate) fn answer(&self, request: &str) -> Response {
-        let body = json!({
+        let mut body = json!({
             "type": format!("urn:assay:problem:{}", self.kind), "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(), "detail": self.detail, "request_id": request,
         });
+        if let Some(field) = &self.field {
+            body["field"] = json!(field);
+        }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -80,6 +85,8 @@ pub(crate) struct ProblemBody {
     status: u16,
     /// What failed and what to do.
     detail: String,
+    /// The member of the request that is wrong, where it is one.
+    field: Option<String>,
     /// Names this request in the server's own messages.
     request_id: String,
 }

@@ -7,6 +7,7 @@ const OUT = new URL("../src/api/schema.ts", import.meta.url);
 const FILES = [
   ["results.schema.json", "Results"],
   ["doors.schema.json", null],
+  ["planner.schema.json", null],
 ];
 
 const pascal = (name) => name.replace(/(^|[_-])([a-z])/g, (_, __, letter) => letter.toUpperCase());

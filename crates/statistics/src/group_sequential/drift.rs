@@ -45,23 +45,29 @@ pub(crate) struct Followed {
     pub(crate) power_at_one: f64,
 }
 
-/// Looks at `times` with `bound` of the time, under `drift`, until `power` is reached. `None` if it is not.
-pub(crate) fn follow(
+/// Looks at `times` with `bound` of the time, under `drift`: each time with the chance to stop there and not before.
+pub(crate) fn course(
     times: impl Iterator<Item = f64>,
     bound: impl Fn(f64) -> f64,
     sides: Sides,
     drift: f64,
-    power: f64,
-) -> Option<Followed> {
+) -> impl Iterator<Item = (f64, f64)> {
     let mut recursion = Recursion::new(sides, drift);
-    let (mut reached, mut before, mut weighted) = (0.0, 0.0, 0.0);
-    let mut power_at_one = None;
-    for t in times {
+    times.map(move |t| {
         let z = bound(t);
         let stage = recursion.advance(t);
         let lower = if sides == Sides::Two { stage.below(-z * sqrt(t), drift) } else { 0.0 };
         let stops = stage.above(z * sqrt(t), drift) + lower;
         recursion.close(z);
+        (t, stops)
+    })
+}
+
+/// Follows a course until `power` is reached. `None` if it is not.
+pub(crate) fn follow(course: impl Iterator<Item = (f64, f64)>, power: f64) -> Option<Followed> {
+    let (mut reached, mut before, mut weighted) = (0.0, 0.0, 0.0);
+    let mut power_at_one = None;
+    for (t, stops) in course {
         if t >= 1.0 && power_at_one.is_none() {
             power_at_one = Some(reached + stops);
         }

@@ -24,7 +24,7 @@ pub use bounds::{Design, Look, Z_CAP};
 pub use classical::{Shape, classical_bounds};
 pub use crossing::{Crossing, crossing_probability};
 pub use drift::drift_for_power;
-pub(crate) use drift::follow;
+pub(crate) use drift::{course, follow};
 pub use spending::Spending;
 
 /// Looks that a test may have. Daily looks for almost three years; the cost of the integration grows with each, and a test that is

@@ -9,8 +9,8 @@
 use super::{PlanError, Promise};
 use crate::alpha::Alpha;
 use crate::always_valid::{Rule, tuned};
-use crate::group_sequential::{Design, Spending, Z_CAP, crossing_probability, drift_for_power, follow};
-use libm::{log1p, sqrt};
+use crate::group_sequential::{Design, Spending, Z_CAP, course, crossing_probability, drift_for_power, follow};
+use libm::{fmin, log1p, sqrt};
 
 /// Looks per fixed sample that stand for "at any time". The maximum, 1.644 with these, is 1.666 with 100 looks and 1.634 with 500.
 const LOOKS_PER_SAMPLE: u32 = 250;
@@ -31,20 +31,40 @@ pub struct Inflation {
 
 /// Of the always-valid test tuned at the planned fixed sample. With one side it is taken as the two-sided test at twice alpha.
 pub fn always_valid(promise: &Promise) -> Result<Inflation, PlanError> {
+    let got = follow(always_valid_looks(promise)?, promise.power).ok_or(PlanError::OutOfReach)?;
+    Ok(Inflation { maximum: got.end, average: got.average, power_at_fixed: got.power_at_one })
+}
+
+/// As [`always_valid`], with the chance to have rejected by the time of each look, up to `beyond` times the maximum: of each point, the time in
+/// fixed samples, and the chance under the planned effect.
+pub fn always_valid_course(promise: &Promise, beyond: f64) -> Result<(Inflation, Vec<(f64, f64)>), PlanError> {
+    let mut looks = always_valid_looks(promise)?;
+    let mut seen = Vec::new();
+    let got = follow(looks.by_ref().inspect(|look| seen.push(*look)), promise.power).ok_or(PlanError::OutOfReach)?;
+    seen.extend(looks.take_while(|(t, _)| *t <= beyond * got.end));
+    let mut reached = 0.0;
+    for (_, stops) in &mut seen {
+        reached += *stops;
+        *stops = fmin(reached, 1.0);
+    }
+    Ok((Inflation { maximum: got.end, average: got.average, power_at_fixed: got.power_at_one }, seen))
+}
+
+/// Its looks under the planned effect: times in fixed samples, each with the chance to stop there.
+fn always_valid_looks(promise: &Promise) -> Result<impl Iterator<Item = (f64, f64)>, PlanError> {
     promise.check()?;
     let alpha = Alpha::new(2.0 * promise.per_side()).map_err(|_| PlanError::Power)?;
     let (tuning, ln_alpha) = (tuned(alpha, Rule::Exact), alpha.ln());
-    let bound = |t: f64| {
+    let bound = move |t: f64| {
         let x = tuning * t;
         sqrt((1.0 + 1.0 / x) * (log1p(x) - 2.0 * ln_alpha))
     };
     // Equal steps up to the fixed sample, then steps that grow with time.
     let looks = f64::from(LOOKS_PER_SAMPLE);
-    let early = (1..=LOOKS_PER_SAMPLE).map(|k| f64::from(k) / looks);
-    let late = std::iter::successors(Some(1.0 + 1.0 / looks), |t| Some(t * (1.0 + 1.0 / looks)));
+    let early = (1..=LOOKS_PER_SAMPLE).map(move |k| f64::from(k) / looks);
+    let late = std::iter::successors(Some(1.0 + 1.0 / looks), move |t| Some(t * (1.0 + 1.0 / looks)));
     let times = early.chain(late.take_while(|t| *t < SAMPLES_MAX));
-    let got = follow(times, bound, promise.sides, promise.drift(), promise.power).ok_or(PlanError::OutOfReach)?;
-    Ok(Inflation { maximum: got.end, average: got.average, power_at_fixed: got.power_at_one })
+    Ok(course(times, bound, promise.sides, promise.drift()))
 }
 
 /// Of a group sequential test with the same promise and equally spaced `looks`.
@@ -88,6 +108,19 @@ mod tests {
             near(got.maximum, maximum, 0.004);
             near(got.average, average, 0.004);
         }
+    }
+
+    #[test]
+    fn a_course_passes_the_promise_at_the_maximum() {
+        let promise = promise(0.05, 0.8);
+        let (inflation, course) = always_valid_course(&promise, 1.25).unwrap();
+        assert_eq!(inflation, always_valid(&promise).unwrap());
+        let by = |time: f64| course.iter().take_while(|(t, _)| *t <= time).last().unwrap().1;
+        near(by(inflation.maximum), 0.8, 0.004);
+        near(by(1.0), inflation.power_at_fixed, 1e-12);
+        assert!(course.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
+        let end = course.last().unwrap().0;
+        assert!(end > 1.24 * inflation.maximum && end <= 1.25 * inflation.maximum, "{end}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Planning (§3.4): how many units a test needs, how likely it finds an effect, what the smallest effect is that it finds, how long it takes.
 //!
-//! [`proportions`] and [`means`] plan a single look at the end; [`inflation`] says by how much a sequential plan may exceed that, and where
+//! [`proportions`], [`means`] and [`ratios`] plan a single look at the end; [`inflation`] says by how much a sequential plan may exceed that, and where
 //! it stops on average; [`duration`] turns units into days. All assume that the variance under the plan is the one that comes, and say
 //! nothing about tests that are stopped when they look significant. After the test they say nothing at all: power "observed" from the
 //! estimate is a transformation of the p-value.
@@ -9,6 +9,7 @@ pub mod duration;
 pub mod inflation;
 pub mod means;
 pub mod proportions;
+pub mod ratios;
 
 use crate::alpha::Alpha;
 use crate::sides::Sides;

@@ -9,6 +9,8 @@ export class ApiError extends Error {
     readonly title: string,
     readonly detail: string,
     readonly requestId: string | null,
+    /** The member of the request that is wrong, where it is one. */
+    readonly field: string | null = null,
   ) {
     super(detail || title);
   }
@@ -18,11 +20,12 @@ interface Problem {
   title?: string;
   detail?: string;
   request_id?: string;
+  field?: string | null;
 }
 
 async function problem(answer: Response): Promise<ApiError> {
   const body: Problem = await answer.json().catch(() => ({}));
-  return new ApiError(answer.status, body.title ?? `The server answered ${answer.status}`, body.detail ?? "", body.request_id ?? answer.headers.get("x-request-id"));
+  return new ApiError(answer.status, body.title ?? `The server answered ${answer.status}`, body.detail ?? "", body.request_id ?? answer.headers.get("x-request-id"), body.field ?? null);
 }
 
 async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {

@@ -770,3 +770,413 @@ export interface Snapshot {
   /** Canonical bodies. */
   definitions: Record<string, unknown>[];
 }
+
+/** A plan that is asked for. `lift` or `difference` is given, not both. */
+export interface PlanQuestion {
+  /** What is measured. */
+  kind?: "conversion" | "mean" | "ratio";
+  /** The rate of today (0.05 for 5%), or the mean; not of a ratio. */
+  base?: number;
+  /** Standard deviation of a unit's value; of a mean only. */
+  deviation?: number;
+  /** Of a ratio: mean of the numerator per unit. */
+  numerator_mean?: number;
+  /** Its standard deviation over units. */
+  numerator_deviation?: number;
+  /** Of a ratio: mean of the denominator per unit. */
+  denominator_mean?: number;
+  /** Its standard deviation over units. */
+  denominator_deviation?: number;
+  /** Between the two, over units. */
+  correlation?: number;
+  /** Smallest effect worth finding, relative to the control; a negative one is a decrease. */
+  lift?: number;
+  /** The same as a difference. */
+  difference?: number;
+  /** Share of false positives that is tolerated, over all treatments. */
+  alpha?: number;
+  /** Chance to find the effect. */
+  power?: number;
+  /** Arms beside the control. */
+  treatments?: number;
+  /** A weight for every arm, the control's first; treatments are of equal size. Equal if absent. */
+  split?: number[];
+  /** Units that are new each day; those of yesterday do not count again. */
+  per_day?: number;
+  /** How an experiment is read: at any time, at a few planned looks, or once at the end. */
+  method?: "always_valid" | "group_sequential" | "fixed_horizon";
+  /** Looks of the group sequential plan. */
+  looks?: number;
+  /** Units that a running experiment has: asks what it can still find. */
+  units?: number;
+}
+
+/** The answers for the chosen method. */
+export interface PlanHeadline {
+  /** Units of all arms, if the effect does not show earlier. */
+  at_most: number;
+  /** Units of all arms on average, if the effect is the planned one. */
+  expected: number;
+  /** `at_most` by what one look needs, before rounding. */
+  price: number;
+  /** `expected` by the same. */
+  price_expected: number;
+  /** Units of all arms that one look at the end needs. */
+  one_look: number;
+}
+
+/** How long it takes, in days. */
+export interface PlanDays {
+  /** Until the most is there. */
+  at_most: number;
+  /** The same in whole weeks: people of a Sunday differ from those of a Monday. */
+  in_whole_weeks: number;
+  /** Until the average is there. */
+  on_average: number;
+}
+
+/** What one way of reading needs. */
+export interface MethodPlan {
+  /** How an experiment is read: at any time, at a few planned looks, or once at the end. */
+  method: "always_valid" | "group_sequential" | "fixed_horizon";
+  /** How often one may look; null for as often as one likes. */
+  looks: number | null;
+  /** Units of the control, at most. */
+  control: number;
+  /** Units of each treatment, at most. */
+  treatment: number;
+  /** Units of all arms, at most. */
+  total: number;
+  /** Units of all arms on average, if the effect is the planned one. */
+  total_on_average: number;
+  /** `total` by what one look needs, before rounding. */
+  times_at_most: number;
+  /** `total_on_average` by the same. */
+  times_on_average: number;
+  /** Chance to have shown the effect by the size that one look needs. */
+  chance_at_one_look: number;
+  /** Days, if units a day are known. */
+  days: PlanDays | null;
+}
+
+/** The chance to have shown the effect, by size: points of units and chance. */
+export interface PlanCurve {
+  /** By the chosen method, which counts stopping at any look up to there. */
+  chosen: number[][];
+  /** Whether the line stays where it is between its points, because nobody looks there. */
+  steps: boolean;
+  /** By one look, if that was the planned end. */
+  one_look: number[][];
+}
+
+/** Another split. */
+export interface SplitCost {
+  /** Share of the control; the treatments share the rest equally. */
+  control_share: number;
+  /** Units of all arms, by one look. */
+  total: number;
+  /** By what arms of equal size need. */
+  times: number;
+}
+
+/** A look of the group sequential plan (O'Brien-Fleming spending). */
+export interface Boundary {
+  /** From 1. */
+  look: number;
+  /** Units of all arms at it. */
+  units: number;
+  /** The test stops when |z| is at least this. */
+  z: number;
+  /** The same as a threshold of the ordinary p. */
+  p_value: number;
+  /** Of alpha, by then. */
+  alpha_spent: number;
+  /** Chance to have stopped by then, if the effect is the planned one. */
+  chance: number;
+}
+
+/** The smallest effects that are found, with the power and the method of the question. */
+export interface StillFinds {
+  /** Of all arms. */
+  units: number;
+  /** Smallest difference that is found upwards; null if even the largest possible one would not be. */
+  difference_up: number | null;
+  /** The same downwards. */
+  difference_down: number | null;
+  /** Relative to the control. */
+  lift_up: number | null;
+  /** The same downwards. */
+  lift_down: number | null;
+}
+
+/** What is found at a size that matters. */
+export interface StillAt {
+  /** Which. */
+  when: "now" | "in_a_week" | "in_two_weeks" | "in_four_weeks" | "at_most";
+  /** From now; null where units a day are not known. */
+  days: number | null;
+  /** Of all arms. */
+  units: number;
+  /** Smallest difference that is found upwards; null if even the largest possible one would not be. */
+  difference_up: number | null;
+  /** The same downwards. */
+  difference_down: number | null;
+  /** Relative to the control. */
+  lift_up: number | null;
+  /** The same downwards. */
+  lift_down: number | null;
+}
+
+/** What a running experiment can still find. It depends on sizes only, never on what was seen. */
+export interface Still {
+  /** At a few sizes. */
+  at: StillAt[];
+  /** By size. */
+  curve: StillFinds[];
+}
+
+/** A plan: the numbers of `assay power`. */
+export interface PlanAnswer {
+  /** What is measured. */
+  kind: "conversion" | "mean" | "ratio";
+  /** Of the control. */
+  base: number;
+  /** Standard deviation of a unit's value; of a ratio, of its linearised value. */
+  deviation: number | null;
+  /** Of a treatment with the smallest effect worth finding. */
+  target: number;
+  /** The effect as a difference. */
+  difference: number;
+  /** The effect relative to the control; null where that is 0. */
+  lift: number | null;
+  /** Over all treatments. */
+  alpha: number;
+  /** Of each comparison with the control. */
+  alpha_each: number;
+  /** Chance to find the effect. */
+  power: number;
+  /** Arms beside the control. */
+  treatments: number;
+  /** Share of every arm, the control's first. */
+  shares: number[];
+  /** Units that are new each day. */
+  per_day: number | null;
+  /** How an experiment is read: at any time, at a few planned looks, or once at the end. */
+  method: "always_valid" | "group_sequential" | "fixed_horizon";
+  headline: PlanHeadline;
+  /** Every way of reading, for the same promise. */
+  methods: MethodPlan[];
+  curve: PlanCurve;
+  /** What other splits need. */
+  splits: SplitCost[];
+  /** Bounds of the group sequential plan. */
+  boundaries: Boundary[];
+  /** Null unless `units` was given. */
+  still: Still | null;
+}
+
+/** An experiment without an effect that is asked for; everything may be absent. */
+export interface PeekQuestion {
+  /** Names the random numbers. */
+  seed?: number;
+  /** How often it is looked at, evenly spaced. */
+  looks?: number;
+  /** Units of both arms together at the last look. */
+  units?: number;
+  /** At which both arms convert. */
+  rate?: number;
+  /** Share of false positives that is promised. */
+  alpha?: number;
+}
+
+/** What is seen at a look. */
+export interface PeekReading {
+  /** Of both arms together. */
+  units: number;
+  /** The p of a test that is made for one look. */
+  ordinary: number;
+  /** The running always-valid p. */
+  always_valid: number;
+}
+
+/** A share of experiments. */
+export interface PeekShare {
+  /** Of those that were simulated. */
+  simulated: number;
+  /** By numerical integration, in the limit of normal means. */
+  theory: number;
+}
+
+/** The share of experiments without an effect that is ever called significant by who looks so often. */
+export interface EverShare {
+  /** Evenly spaced. */
+  looks: number;
+  ordinary: PeekShare;
+  always_valid: PeekShare;
+}
+
+/** An experiment without an effect, and many of them: the readings and bounds of `assay peek`. */
+export interface PeekAnswer {
+  /** Names the random numbers. */
+  seed: number;
+  /** How often it is looked at. */
+  looks: number;
+  /** Units of both arms from look to look. */
+  units_per_look: number;
+  /** Units of both arms at the last look. */
+  units: number;
+  /** At which both arms convert. */
+  rate: number;
+  /** Share of false positives that is promised. */
+  alpha: number;
+  /** One experiment, look by look. */
+  path: PeekReading[];
+  /** Looks at which the ordinary p is below alpha although there is no effect. */
+  ordinary_below: number;
+  /** The same for the always-valid p. */
+  always_valid_below: number;
+  /** Experiments that were simulated for `ever`; a fixed number, so that no question takes long. `theory` has no such error. */
+  runs: number;
+  /** By number of looks. */
+  ever: EverShare[];
+}
+
+/** A part that works, or says why not. */
+export interface StatusService {
+  /** Whether it does its work. */
+  fine: boolean;
+  /** In words. */
+  says: string;
+}
+
+/** How many. */
+export interface StatusOutcome {
+  /** Which. */
+  name: string;
+  /** Since the process started. */
+  total: number;
+  /** Over the last minute. */
+  per_second: number;
+}
+
+/** A partition. */
+export interface StatusPartition {
+  /** Which. */
+  partition: number;
+  /** What it does. */
+  state: "starting" | "catching_up" | "live" | "paused" | "halted" | "frozen";
+  /** Why it does not go on. */
+  why: string | null;
+  /** The time up to which it has read. */
+  log_time: string | null;
+  /** How far that is behind the server's clock. */
+  behind_ms: number | null;
+  /** Records not applied yet. */
+  lag: number;
+  /** Next offset to be applied. */
+  next_offset: number;
+  /** End of the newest look that it has closed. */
+  closed_look: string | null;
+  /** Whether all others wait for it. */
+  holds_cut: boolean;
+  /** Version of the definitions in force. */
+  config_version: number;
+}
+
+/** Where rows go. */
+export interface StatusSink {
+  /** Its name. */
+  name: string;
+  /** Chunks that wait in the store. */
+  waiting_chunks: number;
+  /** Their bytes. */
+  waiting_bytes: number;
+  /** Bytes that may wait; beyond it partitions pause. */
+  waiting_bytes_max: number | null;
+  /** Chunks on their way. */
+  in_flight: number;
+  /** Why chunks wait, or why nothing is written any more. */
+  why: string | null;
+}
+
+/** How the whole system is. */
+export type Status = {
+  /** How much it matters. */
+  level: "fine" | "warning" | "alarm";
+  /** The worst that is so, in words. */
+  sentence: string;
+  /** By the server's clock. */
+  server_time: string;
+  /** From an event's place in the log to results with it; events are taken as evenly spread over their look. */
+  latency: {
+    /** Half of the events take less. */
+    median_ms: number;
+    /** One in a hundred takes longer. */
+    p99_ms: number;
+    /** Over so many looks. */
+    looks: number;
+  } | null;
+  /** The newest look that all partitions have closed. */
+  look: {
+    /** As of when. */
+    at: string;
+    /** From its end to that of the newest look of any partition. */
+    age_ms: number;
+    /** How old that is. */
+    state: "live" | "delayed" | "stale";
+    /** A partition that holds it back. */
+    held_by: number | null;
+    /** Whether it is held because partitions have different versions of the definitions. */
+    versions_differ: boolean;
+  } | null;
+  analysis: StatusService;
+  /** What became of events. */
+  events: {
+    /** Over how long `per_second` is taken; 0 until the second reading. */
+    seconds: number;
+    /** By outcome. */
+    outcomes: StatusOutcome[];
+    /** By reason. */
+    dead_letters: StatusOutcome[];
+  };
+  /** Every partition that is processed here. */
+  partitions: StatusPartition[];
+  /** Where rows go. */
+  sinks: StatusSink[];
+  /** The edges that are known; null where this process does not know of them. */
+  edges: {
+    /** Its id. */
+    id: string;
+    /** Version of the definitions that it answers from. */
+    version: number;
+    /** When it was last heard of. */
+    seen: string;
+  }[] | null;
+  /** The definitions. */
+  config: {
+    /** The newest version that any partition has; 0 for none. */
+    version: number;
+    /** Partitions that have it. */
+    partitions: number;
+  };
+  /** Of the data directory; null where the system does not tell. */
+  disk: {
+    /** That may be written. */
+    free: number;
+    /** In all. */
+    total: number;
+  } | null;
+  /** What runs here. */
+  build: {
+    /** Of the command. */
+    version: string;
+    /** Meaning of the fold. */
+    semantics: number;
+    /** Identity of the log. */
+    log: string;
+    /** When the process started. */
+    started: string;
+  };
+  /** Where the operator keeps dashboards of `/metrics`. */
+  dashboards: string | null;
+};

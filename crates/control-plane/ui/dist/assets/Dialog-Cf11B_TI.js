@@ -1,1 +1,0 @@
-import{J as e,gt as t,vt as n}from"./core-D6uLkndz.js";function r({label:r,close:i,children:a,class:o=``}){let s=n(null);return t(()=>{let e=s.current;return e&&!e.open&&e.showModal(),()=>e?.close()},[]),e(`dialog`,{class:`pop ${o}`,ref:s,"aria-label":r,onClose:i,onClick:e=>e.target===s.current&&i(),children:e(`div`,{class:`inside`,children:a})})}export{r as t};

@@ -1,1 +1,0 @@
-import{J as e}from"./core-D6uLkndz.js";function t(){return e(`div`,{class:`in`,children:e(`div`,{class:`head first`,children:e(`h1`,{children:`Planner`})})})}export{t as default};

@@ -1,0 +1,100 @@
+// What a running experiment can still find: by sizes alone, never by what was seen.
+
+import type { PlanAnswer, Still } from "../../api/schema";
+import { Card } from "../../parts/Card";
+import { Plot, type Reading } from "../../parts/Plot";
+import { Table } from "../../parts/Table";
+import { across, line, SIZE, type Point } from "../../path";
+import { count, countShort } from "../../numbers";
+import { rangeOf, ticksOf } from "../../scale";
+import { effects } from "./lines";
+import { difference, findsWords, METHODS, plain, share, whenWords } from "./words";
+
+export function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
+  const relative = answer.lift !== null;
+  const upwards = (answer.lift ?? answer.difference) > 0;
+  const of = (it: Still["curve"][number]) => (relative ? (upwards ? it.lift_up : it.lift_down) : upwards ? it.difference_up : it.difference_down);
+  const wanted = Math.abs(answer.lift ?? answer.difference);
+  const Noun = noun.charAt(0).toUpperCase() + noun.slice(1);
+  const rows = still.at.map((it) => {
+    const words = findsWords(it, answer.kind);
+    const enough = Math.abs(of(it) ?? Number.POSITIVE_INFINITY) <= wanted * (1 + 1e-6);
+    return [whenWords(it), count(it.units), words.up, words.down, enough ? "yes" : "not yet"];
+  });
+  return (
+    <Card
+      title="What can it still find?"
+      about={`The smallest effects that ${METHODS[answer.method].short} reading finds with a chance of ${share(answer.power)} if the experiment ends there. It follows from the number of ${noun} alone: nothing that was seen is in it, and it says nothing about what is true.`}
+      class="block"
+    >
+      <Curve answer={answer} still={still} noun={noun} of={of} wanted={wanted} />
+      <Table
+        caption="Smallest effects that are found, by size"
+        columns={[{ name: "When" }, { name: Noun, number: true }, { name: "Increase", number: true }, { name: "Decrease", number: true }, { name: `Finds ${relative ? share(answer.lift ?? 0) : difference(answer.difference, answer.kind)}?` }]}
+        rows={rows}
+      />
+    </Card>
+  );
+}
+
+interface CurveProps {
+  answer: PlanAnswer;
+  still: Still;
+  noun: string;
+  of: (it: Still["curve"][number]) => number | null;
+  wanted: number;
+}
+
+function Curve({ answer, still, noun, of, wanted }: CurveProps) {
+  const points = effects(still.curve, of);
+  const now = still.at[0]?.units ?? 0;
+  const [first, last] = [points[0]?.[0] ?? 1, points.at(-1)?.[0] ?? 1];
+  // Small samples find so little that nothing else could be seen: what is above four times the wanted effect is cut.
+  const scale = rangeOf([0, wanted * 1.15, ...points.map(([, it = 0]) => Math.min(it, 4 * wanted))], 5);
+  const x = (units: number) => (SIZE * (units - first)) / Math.max(1, last - first);
+  const y = (value: number) => SIZE * (1 - value / scale.high);
+  const say = (value: number) => (answer.lift === null ? plain(answer.kind === "conversion" ? value * 100 : value, 3) : share(value));
+  const readings = points.map(([units = 0, value = 0]): Reading => ({
+    x: x(units) / 10,
+    y: Math.max(0, y(value) / 10),
+    text: (
+      <>
+        <b>
+          {count(units)} {noun}
+        </b>
+        <br />
+        finds {say(value)} or more
+      </>
+    ),
+    spoken: `${count(units)} ${noun}: finds ${say(value)} or more`,
+  }));
+  const title = `Smallest effect that is found, by number of ${noun}`;
+  return (
+    <figure class="fig inset">
+      <Plot
+        label={`${title}: ${count(now)} so far.`}
+        height="mid"
+        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: countShort(it), extra: at % 2 === 1 }))}
+        y={scale.ticks.map((it) => ({ at: y(it) / 10, text: say(it) }))}
+        readings={readings}
+        over={
+          <>
+            <span class="vl same" style={{ left: `${x(now) / 10}%` }} />
+            <span class="note" style={x(now) > 600 ? { right: `${100.8 - x(now) / 10}%`, top: "2px" } : { left: `${x(now) / 10 + 0.8}%`, top: "2px" }}>
+              now: {count(now)}
+            </span>
+            <span class="note faint bare right" style={{ top: `${y(wanted) / 10}%` }}>
+              wanted {say(wanted)}
+            </span>
+          </>
+        }
+      >
+        {scale.ticks.map((it) => (
+          <path d={across(y(it))} stroke="var(--grid)" />
+        ))}
+        <path d={across(y(wanted))} stroke="var(--ink-3)" stroke-dasharray="4 3" />
+        <path d={line(points.map(([units = 0, value = 0]): Point => [x(units), y(value)]))} fill="none" stroke="var(--better)" stroke-width="2.2" />
+      </Plot>
+    </figure>
+  );
+}
