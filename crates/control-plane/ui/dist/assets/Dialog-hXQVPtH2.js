@@ -1,1 +1,0 @@
-import{F as e,N as t,d as n}from"./index-D5Ke-5yo.js";function r({label:r,close:i,children:a,class:o=``}){let s=e(null);return t(()=>{let e=s.current;return e&&!e.open&&e.showModal(),()=>e?.close()},[]),n(`dialog`,{class:`pop ${o}`,ref:s,"aria-label":r,onClose:i,onClick:e=>e.target===s.current&&i(),children:n(`div`,{class:`inside`,children:a})})}export{r as t};

@@ -1,1 +1,0 @@
-import{d as e,n as t}from"./index-D5Ke-5yo.js";function n({tone:n=``,icon:r,text:i,title:a}){return e(`span`,{class:n?`pill ${n}`:`pill`,title:a,children:[r&&e(t,{name:r}),i]})}export{n as t};
