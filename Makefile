@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test lint audit bench calibrate clean
+.PHONY: help deps demo ui test lint audit bench calibrate clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -14,12 +14,17 @@ deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka'
 	@.ci/install-kafka
 	@.ci/install-flagd-testbed
 	@.ci/install-schemathesis
+	@.ci/install-ui
 
 demo: ## Play a published e-mail experiment of 64,000 customers through the whole system
 	@.ci/install-system demo
 	@.ci/install-clickhouse
 	cargo build --release --locked --package assay-cli
 	@target/release/assay demo $(ARGS)
+
+ui: ## Build the dashboard into crates/control-plane/ui/dist, which is checked in
+	@.ci/install-ui build
+	cd crates/control-plane/ui && PATH="$(CURDIR)/target/tools/node/js:$$PATH" npm run build
 
 test: deps ## All tests, against real parts
 	cargo test --workspace --locked

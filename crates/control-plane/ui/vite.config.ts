@@ -20,6 +20,11 @@ function themeFirst(): Plugin {
   };
 }
 
+/** What the first paint of any page needs. */
+const CORE = /node_modules|src\/(?!pages\/)/;
+/** What only some pages need, or a page only after its first paint. */
+const LATER = /src\/(shell\/(Find|KeyList)|words\/(answers|blocked|checks|claims|log|pills|rows|state|verdict)|parts\/(Plot|Table|Yaml|Dialog|Menu|Interval|Say)|path|scale|diff|copy|model)/;
+
 export default defineConfig({
   plugins: [themeFirst()],
   build: {
@@ -30,6 +35,10 @@ export default defineConfig({
     // One stylesheet: all pages are made of the same parts.
     cssCodeSplit: false,
     reportCompressedSize: false,
+    // Few chunks compress better than many: what every page needs is one, and pages are one or two each.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: "core", test: (id) => CORE.test(id) && !LATER.test(id) }] } },
+    },
   },
   server: { proxy: { "/v1": process.env.ASSAY_URL ?? "http://127.0.0.1:8080" } },
 });

@@ -2,4 +2,4 @@
 
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { include: ["src/**/*.test.ts", "tests/unit/**/*.test.ts"], environment: "node", reporters: "dot" } });
+export default defineConfig({ test: { include: ["src/**/*.test.ts", "tests/unit/**/*.test.ts"], environment: "node", reporters: "dot", isolate: false } });

@@ -37,23 +37,23 @@ export type Ends = [low: number | null, high: number | null];
 /**
  * One axis for a group of intervals. Zero and the marks are always inside; an interval without an end, or much wider than the others, is cut.
  */
-export function axisOf(intervals: Ends[], points: number[], marks: number[] = []): Scale {
+export function axisOf(intervals: Ends[], points: number[], marks: number[] = [], most = TICKS): Scale {
   const closed = intervals.filter((it): it is [number, number] => it[0] !== null && it[1] !== null);
   const widths = closed.map(([low, high]) => high - low).sort((a, b) => a - b);
   const median = widths[Math.floor((widths.length - 1) / 2)] ?? 0;
   const kept = closed.filter(([low, high]) => high - low <= CUT_AT * median);
   // A cut interval still shows its point, unless that is as far away as its ends.
   const near = points.filter((it) => kept.length === 0 || Math.abs(it) <= CUT_AT * Math.max(median, ...kept.flat().map(Math.abs)));
-  return pad([0, ...marks, ...near, ...kept.flat()]);
+  return pad([0, ...marks, ...near, ...kept.flat()], most);
 }
 
-function pad(values: number[]): Scale {
+function pad(values: number[], most: number): Scale {
   let low = Math.min(...values);
   let high = Math.max(...values);
   if (high - low <= 0) [low, high] = [low - 0.1, high + 0.1];
   const room = (high - low) * 0.06;
   [low, high] = [low - room, high + room];
-  return { low, high, ticks: ticksOf(low, high) };
+  return { low, high, ticks: ticksOf(low, high, most) };
 }
 
 /** A scale for what is drawn over time: it starts where the data need it. */
@@ -76,7 +76,7 @@ export function rangeOf(values: number[], most = 6): Scale {
 export function reachOf(bands: Ends[], lifts: number[], last: Ends, marks: number[]): Scale {
   const reach = Math.max(1e-6, ...last.filter((it) => it !== null).map(Math.abs), ...marks.map(Math.abs), ...lifts.slice(-1).map(Math.abs));
   const inside = [...bands.flat(), ...lifts].filter((it): it is number => it !== null && Math.abs(it) <= 1.25 * reach);
-  return rangeOf([0, ...marks, ...inside]);
+  return rangeOf([0, ...marks, ...inside], 8);
 }
 
 /** Powers of ten for an axis of p-values from 1 down to `least`. */

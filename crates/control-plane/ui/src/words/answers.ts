@@ -142,7 +142,7 @@ const REASONS: Record<string, string> = {
 function why(experiment: Experiment, results: Results, ageMs: number): Answer {
   const ask = "Why believe it?";
   const { code, arguments: args } = experiment.verdict.why;
-  const cut = `${count(experiment.looks_evaluated)} looks, ${results.freshness.closed} of ${results.freshness.partitions} partitions, complete to ${clock(results.freshness.log_time)} UTC.`;
+  const cut = `${experiment.looks_evaluated.toLocaleString("en")} looks, ${results.freshness.closed} of ${results.freshness.partitions} partitions, complete to ${clock(results.freshness.log_time)} UTC.`;
   // The server knows the age when it answers; a page that stays open knows more.
   if (code === "complete" && ageMs > 30_000) return one(ask, "maybe", "clock", `Wait ${age(ageMs)}`, `No newer look has come. ${cut}`);
   switch (code) {

@@ -6,22 +6,21 @@ import { Skeleton } from "../../parts/Skeleton";
 import { go, query, withQuery } from "../../router";
 import { ageNow } from "../../freshness";
 import { onKey } from "../../keys";
+import { lazy } from "../../lazy";
 import { moveRow } from "../../rows";
 import type { Experiment as Shape, Results } from "../../api/types";
 import { useResource } from "../../api/resource";
 import type { ExperimentLog, History } from "../../api/types";
 import { Head } from "./Head";
-import { Health } from "./Health";
 import { Metrics } from "./Metrics";
-import { OverTime } from "./OverTime";
-import { Provisional } from "./Provisional";
 import { Sections } from "./Sections";
-import { Segments } from "./Segments";
-import { Setup } from "./Setup";
-import { Sql } from "./Sql";
 import { VerdictCard } from "./VerdictCard";
 import { useStore } from "./store";
 import { useTold } from "./told";
+
+/** What stands below the first screen comes a moment later. */
+const Provisional = lazy(() => import("./Provisional"));
+const Below = lazy(() => import("./Below"));
 
 export type Scale = "lift" | "difference";
 
@@ -67,10 +66,6 @@ function Loaded({ experiment, earlier, results, failed, retryIn, retry, frozen }
   useEffect(() => {
     document.title = `${experiment.title || id} · Assay`;
   }, [experiment.title, id]);
-  useEffect(() => {
-    // The part that the address names exists only now.
-    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-  }, []);
   useLookKeys(results.look, frozen, history?.data.value ?? null);
   const shown = { experiment, results, scale };
   return (
@@ -86,16 +81,12 @@ function Loaded({ experiment, earlier, results, failed, retryIn, retry, frozen }
           </p>
         )}
         <VerdictCard experiment={experiment} results={results} told={told} ageMs={age} />
-        <Provisional experiment={experiment} results={results} />
+        {results.provisional && <Provisional experiment={experiment} results={results} />}
       </div>
       <Sections scale={scale} look={results.look} frozen={frozen} experiment={experiment} />
       <div class="in">
         <Metrics {...shown} />
-        <OverTime {...shown} frozen={frozen} />
-        <Segments {...shown} />
-        <Health {...shown} frozen={frozen} />
-        <Setup experiment={experiment} earlier={earlier} log={log} />
-        <Sql {...shown} />
+        <Below shown={shown} frozen={frozen} earlier={earlier} log={log} />
         <div class="foot" />
       </div>
     </>

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { Metric } from "../../api/types";
+import { lazy } from "../../lazy";
 import { compare, type Comparison, controlOf, hasInterval } from "../../model";
 import { pValue } from "../../numbers";
 import { Card } from "../../parts/Card";
@@ -15,8 +16,9 @@ import { minimumText } from "../../words/lifts";
 import { inner } from "../../words/part";
 import { pillOf } from "../../words/pills";
 import { axisFor, drawn, endsOf, marksOf, type Speech, speechOf, tickText } from "./columns";
-import { Drawer } from "./Drawer";
 import type { Scale, Shown } from "./Experiment";
+
+const Drawer = lazy(() => import("./Drawer"));
 
 const ROLES = { primary: 0, guardrail: 1, secondary: 2 } as const;
 const COLUMNS = 7;

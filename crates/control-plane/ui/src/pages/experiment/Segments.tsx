@@ -34,7 +34,7 @@ export function Segments({ experiment, scale }: Shown) {
   const overall = compare(experiment, metric).slice(0, ARMS_MAX);
   const groups = attributes.map((attribute) => ({ attribute, rows: rowsOf(experiment, attribute, metric) }));
   const all = [...overall, ...groups.flatMap(({ rows }) => rows.flatMap((it) => it.comparisons))];
-  const axis = axisFor([{ comparisons: all, marks: {} }], scale);
+  const axis = axisFor([{ comparisons: all, marks: {} }], scale, 5);
   const speech = speechOf(metric, overall, scale);
   const left = experiment.variants.length - 1 - overall.length;
   return (
@@ -53,7 +53,7 @@ export function Segments({ experiment, scale }: Shown) {
             </th>
             {overall.map((it, at) => (
               <>
-                <th scope="col" role="columnheader" class={at > 0 ? "fx w seg" : "fx seg"}>
+                <th scope="col" role="columnheader" class={at > 0 ? "fx w half" : "fx half"}>
                   <span class="vh">Picture of {it.name}</span>
                   <span class="sd arm" aria-hidden="true">
                     <ArmName index={it.index} name={it.name} />

@@ -4,7 +4,6 @@ import { useSignal } from "@preact/signals";
 import type { Results } from "../../api/types";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
-import { count } from "../../numbers";
 import { Card } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
 import { query } from "../../router";
@@ -78,7 +77,7 @@ function Provenance({ results, looks }: { results: Results; looks: number }) {
       <Fact name="Revision" value={String(provenance.config_version)} />
       <Fact name="Semantics" value={String(provenance.semantics)} />
       <Fact name="Build" value={provenance.build} />
-      <Fact name="Aligned looks" value={count(looks)} />
+      <Fact name="Aligned looks" value={looks.toLocaleString("en")} />
       <span>
         Verify: <span class="mono">assay replay --json</span> on these offsets gives this JSON
       </span>

@@ -2,7 +2,7 @@
 
 import type { Metric } from "../../api/types";
 import { type Comparison, harmOf, hasInterval, minimumOf } from "../../model";
-import { decimalsOfGroup, difference, factorOf, lift, mean, range } from "../../numbers";
+import { decimalsOf, decimalsOfGroup, difference, factorOf, lift, mean, range } from "../../numbers";
 import type { Marks } from "../../parts/Interval";
 import { type Ends, type Scale as Axis, axisOf } from "../../scale";
 import type { Scale } from "./Experiment";
@@ -30,11 +30,11 @@ export function marksOf(metric: Metric, scale: Scale): Marks {
   return { minimum: metric.role === "guardrail" ? null : scaled(minimumOf(metric)), harm: scaled(harmOf(metric)) };
 }
 
-export function axisFor(rows: { comparisons: Comparison[]; marks: Marks }[], scale: Scale): Axis {
+export function axisFor(rows: { comparisons: Comparison[]; marks: Marks }[], scale: Scale, most = 8): Axis {
   const all = rows.flatMap((it) => it.comparisons.filter(hasInterval)).map((it) => drawn(it, scale));
   const marks = rows.flatMap(({ marks: it }) => [it.minimum, it.harm]).filter((it): it is number => it != null);
   const points = all.flatMap((it) => it.point ?? []);
-  return axisOf(all.map(endsOf), points, marks);
+  return axisOf(all.map(endsOf), points, marks, most);
 }
 
 export interface Speech {
@@ -49,7 +49,8 @@ export function speechOf(metric: Metric, comparisons: Comparison[], scale: Scale
   const all = comparisons.filter(hasInterval).map((it) => drawn(it, scale));
   const factor = scale === "lift" ? 100 : factorOf(metric.unit);
   const decimals = decimalsOfGroup(all.filter((it) => it.shape === "bounded").map((it) => [it.low, it.high]), factor);
-  const meanDecimals = decimalsOfGroup(comparisons.filter(hasInterval).map((it) => [it.test.low, it.test.high]), factorOf(metric.unit));
+  const halves = comparisons.filter(hasInterval).map(({ test }) => (test.low === null || test.high === null ? 0 : ((test.high - test.low) / 2) * factorOf(metric.unit)));
+  const meanDecimals = decimalsOf(Math.max(0, ...halves));
   const say = scale === "lift" ? (value: number) => lift(value, decimals) : (value: number) => difference(value, metric.unit, decimals);
   return {
     point: (value) => (value === null ? (scale === "lift" ? "undefined" : "–") : say(value)),

@@ -81,7 +81,7 @@ test("other splits", () => {
 
 test("what can still be found", () => {
   const finds = { units: 20_000, difference_up: 0.0114, difference_down: null, lift_up: 0.228, lift_down: null };
-  expect(findsWords(finds, "conversion")).toEqual({ up: "+23% (+1.14 points)", down: "none" });
+  expect(findsWords(finds, "conversion")).toEqual({ up: "+23% (+1.1 points)", down: "none" });
   expect(whenWords({ when: "now", days: 0, ...finds })).toBe("Now");
   expect(whenWords({ when: "at_most", days: 11, ...finds })).toBe("At the planned end, in 11 days");
   expect(whenWords({ when: "at_most", days: null, ...finds })).toBe("At the planned end");

@@ -32,10 +32,10 @@ export const share = (value: number): string => `${plain(value * 100)}%`;
 const signed = (value: number, text: string) => (value > 0 ? `+${text}` : text);
 
 /** A difference in the metric's unit. */
-export function difference(value: number | null, kind: Kind): string {
+export function difference(value: number | null, kind: Kind, digits = 3): string {
   if (value === null) return "none is found";
-  if (kind === "conversion") return signed(value, `${plain(value * 100, 3)} points`);
-  return signed(value, plain(value, 3));
+  if (kind === "conversion") return signed(value, `${plain(value * 100, digits)} points`);
+  return signed(value, plain(value, digits));
 }
 
 /** A lift without its sign, for a sentence: "a 10% lift", "a 10% drop". */
@@ -106,7 +106,7 @@ export function splitWords(answer: Pick<PlanAnswer, "splits" | "treatments">, no
   const short = (control: number) => (answer.treatments <= 2 ? name(control) : `control ${percentOf(control)}%`);
   const costs = answer.splits.filter((it) => Math.abs(it.control_share - equal) > 1e-9);
   const cheaper = costs.filter((it) => it.times < 0.995);
-  const dearer = costs.filter((it) => it.times >= 0.995);
+  const dearer = costs.filter((it) => it.times > 1.005);
   const list = (these: typeof costs) => these.map((it) => `${short(it.control_share)} ${times(it.times)}`).join(", ");
   const parts = [cheaper.length > 0 && `Cheaper than equal arms: ${list(cheaper)}.`, dearer.length > 0 && `Other splits cost more ${noun}: ${list(dearer)}.`];
   return parts.filter(Boolean).join(" ");
@@ -130,7 +130,7 @@ export function findsWords(it: StillFinds, kind: Kind): { up: string; down: stri
   const say = (relative: number | null, absolute: number | null) => {
     if (absolute === null) return "none";
     if (relative === null) return difference(absolute, kind);
-    return `${lift(relative, Math.abs(relative) < 0.1 ? 1 : 0)} (${difference(absolute, kind)})`;
+    return `${lift(relative, Math.abs(relative) < 0.1 ? 1 : 0)} (${difference(absolute, kind, 2)})`;
   };
   return { up: say(it.lift_up, it.difference_up), down: say(it.lift_down, it.difference_down) };
 }
