@@ -3,7 +3,7 @@
 use crate::WrongUse;
 use crate::http_client::{Answer, Client};
 use crate::trace_log::{Row, Rows};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use assay_experiment::assignment::{BUCKETS, Tag, bucket, hash, variant_ranges};
 use assay_experiment::evaluation::{self, Ruleset};
 use assay_experiment::partitioner::partition_of;
@@ -132,11 +132,10 @@ impl<'a> Trace<'a> {
         let Some(Flag { enabled, variants, rules, default, .. }) = definitions.flags.get(key) else {
             let known = definitions.experiments.keys().chain(definitions.flags.keys()).map(String::as_str);
             let nearest = assay_experiment::nearest(key, known);
-            let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
-            return Err(WrongUse(format!("{key} is no experiment and no flag{hint}")).into());
+            return Err(WrongUse(format!("{key} is no experiment and no flag{nearest}")).into());
         };
         let state = if *enabled { "on" } else { "off" };
-        let what = format!("flag, {state}, {} variants, {} rules, default {default}", variants.len(), rules.len());
+        let what = format!("flag, {state}, {} variants, {} rules, default {}", variants.len(), rules.len(), default.as_deref().unwrap_or("none"));
         self.step(1, "flag check", &what);
         Ok(None)
     }
@@ -279,7 +278,7 @@ impl<'a> Trace<'a> {
         println!(
             "  8  report       {:>8.1} ms  {variant}: {} units; see {}/experiments/{}",
             report.ms,
-            report.units.get(variant).copied().unwrap_or(0),
+            report.units.get(variant).and_then(Json::as_i64).unwrap_or(0),
             self.arguments.server,
             experiment.id
         );
