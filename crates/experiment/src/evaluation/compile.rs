@@ -34,7 +34,7 @@ impl Ruleset {
         let mut quarantined = Vec::new();
         let rules = all.iter().map(|one| {
             let body = match one {
-                Served::Flag(flag) => compiler.flag(flag).map(Body::Flag),
+                Served::Flag(flag) => compiler.flag(flag).map(|it| Body::Flag(Box::new(it))),
                 Served::Experiment(experiment) => compiler.split(experiment).map(|it| Body::Experiment(Box::new(it))),
             };
             one.rule(body.unwrap_or_else(|reason| {
