@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const TOKEN: &str = "a-token-that-only-tests-have";
 /// Units of each split that is compared with the hash.
 const UNITS: usize = 200;
+/// A variant with a name that is no word of a programming language.
+const BEAR: &str = "mit Bär 🐻";
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openfeature")
@@ -143,7 +145,7 @@ fn python(program: &str) -> Command {
 fn node(program: &str) -> Command {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| {
-        let directory = tools().join(format!("programs-{}", std::process::id()));
+        let directory = tools().join("programs");
         std::fs::create_dir_all(&directory).unwrap();
         for entry in std::fs::read_dir(sources()).unwrap() {
             let path = entry.unwrap().path();
@@ -208,17 +210,19 @@ fn ask(client: Client, url: &str, token: &str, cases: &[Json]) -> Vec<Json> {
     answers
 }
 
-/// What is compared of an answer; whole numbers are whole however they are written, because JavaScript knows no others.
+/// What is compared of an answer.
 fn picked(answer: &Json) -> Json {
-    fn even(value: &Json) -> Json {
-        match value {
-            Json::Number(number) => json!(number.as_f64()),
-            Json::Array(items) => items.iter().map(even).collect(),
-            Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), even(value))).collect(),
-            other => other.clone(),
-        }
-    }
     ["value", "variant", "reason", "error"].iter().map(|name| ((*name).to_owned(), even(&answer[*name]))).collect()
+}
+
+/// Whole numbers are whole however they are written, because JavaScript knows no others.
+fn even(value: &Json) -> Json {
+    match value {
+        Json::Number(number) => json!(number.as_f64()),
+        Json::Array(items) => items.iter().map(even).collect(),
+        Json::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), even(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Every way to an answer, from `cases.json`.
@@ -258,17 +262,17 @@ fn buckets(tag: &str, salt: &str, unit_type: &str, units: &[String]) -> Vec<u64>
     lines.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()["bucket"].as_u64().unwrap()).collect()
 }
 
-/// A case for each unit: the variant is the one whose range, given by its end, holds the bucket.
-fn split(key: &str, context: &Json, (tag, salt): (&str, &str), ends: &[(u64, &str)]) -> Vec<Json> {
+/// A case for each unit: variant and value are those of the range, given by its end, that holds the bucket.
+fn split(key: &str, context: &Json, (tag, salt): (&str, &str), ends: &[(u64, &str, &str)]) -> Vec<Json> {
     let units = units();
     let buckets = buckets(tag, salt, "user", &units);
     let cases = units.iter().zip(buckets).map(|(unit, bucket)| {
-        let (_, variant) = ends.iter().find(|(end, _)| bucket < *end).unwrap();
+        let (_, variant, value) = ends.iter().find(|(end, _, _)| bucket < *end).unwrap();
         let mut context = context.clone();
         context["targetingKey"] = json!(unit);
         json!({
             "name": format!("{key} of {unit}"), "key": key, "type": "string", "default": "code", "context": context,
-            "expect": {"value": variant, "variant": variant, "reason": "SPLIT"},
+            "expect": {"value": value, "variant": variant, "reason": "SPLIT"},
         })
     });
     cases.collect()
@@ -276,12 +280,39 @@ fn split(key: &str, context: &Json, (tag, salt): (&str, &str), ends: &[(u64, &st
 
 fn cases() -> Vec<Json> {
     let mut cases = written();
-    let arms = [(250_000, "control"), (750_000, "treatment"), (1_000_000, "mit Bär 🐻")];
-    cases.extend(split("checkout", &json!({}), ("V", "checkout-salt"), &arms));
-    let arms = [(500_000, "control"), (1_000_000, "free")];
+    let checkout = ("V", "checkout-salt");
+    let arms = [(250_000, "control", "control"), (750_000, "treatment", "treatment"), (1_000_000, BEAR, BEAR)];
+    cases.extend(split("checkout", &json!({}), checkout, &arms));
+    // A flag that an experiment decides has values of its own.
+    let arms = [(250_000, "control", "Buy"), (750_000, "treatment", "Buy now"), (1_000_000, BEAR, "Kaufen")];
+    cases.extend(split("pay-button", &json!({}), checkout, &arms));
+    let arms = [(500_000, "control", "control"), (1_000_000, "free", "free")];
     cases.extend(split("shipping", &json!({"country": "DE"}), ("V", "shipping-salt"), &arms));
-    cases.extend(split("ramp", &json!({}), ("R", "ramp-2026"), &[(300_000, "new"), (1_000_000, "old")]));
+    let shares = [(300_000, "new", "new"), (1_000_000, "old", "old")];
+    cases.extend(split("ramp", &json!({}), ("R", "ramp-2026"), &shares));
+    cases.extend(devices());
     cases
+}
+
+/// Half of all devices are held out of experiments; the others are split.
+fn devices() -> Vec<Json> {
+    let units = units();
+    let (held, arms) = (buckets("H", "quiet-salt", "device", &units), buckets("V", "player-salt", "device", &units));
+    let cases = units.iter().zip(held.iter().zip(&arms)).map(|(unit, (held, arm))| {
+        // An integer is the same unit as its digits.
+        let device = unit.parse::<u64>().map_or_else(|_| json!(unit), |number| json!(number));
+        let expected = if *held < 500_000 {
+            json!({"value": "control", "variant": "control", "reason": "DEFAULT", "metadata": {"holdout": "quiet-devices"}})
+        } else {
+            let variant = if *arm < 500_000 { "control" } else { "smooth" };
+            json!({"value": variant, "variant": variant, "reason": "SPLIT"})
+        };
+        json!({
+            "name": format!("player of {unit}"), "key": "player", "type": "string", "default": "code",
+            "context": {"targetingKey": "user-1", "device": device}, "expect": expected,
+        })
+    });
+    cases.collect()
 }
 
 /// A client sees what the definitions and the hash say, in every case.
@@ -292,10 +323,17 @@ fn sees_what_is_defined(client: Client) {
     let wrong: Vec<String> = answers
         .iter()
         .zip(&cases)
-        .filter(|(answer, case)| picked(answer) != client.sees(case))
+        .filter(|(answer, case)| picked(answer) != client.sees(case) || !tells_metadata(client, answer, case))
         .map(|(answer, case)| format!("{}: expected {}, seen {answer}", case["name"], client.sees(case)))
         .collect();
     assert!(wrong.is_empty(), "{client:?} sees otherwise in {} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Rust's provider drops metadata; all others pass on what stands beside a value.
+fn tells_metadata(client: Client, answer: &Json, case: &Json) -> bool {
+    let expected = case["expect"]["metadata"].as_object();
+    client == Client::Rust
+        || expected.into_iter().flatten().all(|(name, value)| even(&answer["metadata"][name]) == even(value))
 }
 
 #[test]
