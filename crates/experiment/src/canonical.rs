@@ -10,6 +10,7 @@ use crate::{
     WriterSchema,
 };
 use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One canonical text per definition; metrics first, experiments last.
 pub fn parts(all: &Definitions) -> Vec<String> {
@@ -90,6 +91,7 @@ fn experiment(it: &Experiment) -> Json {
         "variants": variants, "targeting": it.targeting,
         "crossing": match it.crossing { Crossing::Exclude => "exclude", Crossing::First => "first", Crossing::Assigned => "assigned" },
         "metrics": metrics, "segments": segments,
+        "environments": some_set(&it.environments), "overrides": some_map(&it.overrides),
         "analysis": {
             "method": match it.analysis.method {
                 Method::AlwaysValid => "always_valid", Method::FixedHorizon => "fixed_horizon",
@@ -157,6 +159,7 @@ fn flag(it: &Flag) -> Json {
             let mut out = json!({"name": some(&rule.name), "if": rule.condition});
             match &rule.outcome {
                 FlagOutcome::Serve(variant) => out["serve"] = json!(variant),
+                FlagOutcome::Experiment(id) => out["experiment"] = json!(id),
                 FlagOutcome::Rollout(shares) => {
                     out["rollout"] = shares
                         .iter()
@@ -168,8 +171,13 @@ fn flag(it: &Flag) -> Json {
             without_null(out)
         })
         .collect();
+    let prerequisites: Vec<Json> =
+        it.prerequisites.iter().map(|one| json!({"flag": one.flag, "variant": one.variant})).collect();
     without_null(json!({
-        "kind": "flag", "id": it.id, "enabled": it.enabled, "default": it.default, "rules": rules, "salt": it.salt, "unit": it.unit,
+        "kind": "flag", "id": it.id, "enabled": it.enabled, "default": it.default, "salt": it.salt, "unit": it.unit,
+        "rules": it.targeting.is_none().then_some(rules), "targeting": it.targeting,
+        "environments": some_set(&it.environments), "overrides": some_map(&it.overrides),
+        "prerequisites": (!prerequisites.is_empty()).then_some(prerequisites), "metadata": some_map(&it.metadata),
         "type": match it.kind {
             FlagKind::Boolean => "boolean", FlagKind::String => "string", FlagKind::Number => "number", FlagKind::Object => "object",
         },
@@ -179,6 +187,15 @@ fn flag(it: &Flag) -> Json {
 
 fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+/// What definitions did not have at first is left out where it says nothing, so that older bodies keep their bytes.
+fn some_set(set: &BTreeSet<String>) -> Option<&BTreeSet<String>> {
+    (!set.is_empty()).then_some(set)
+}
+
+fn some_map<V>(map: &BTreeMap<String, V>) -> Option<&BTreeMap<String, V>> {
+    (!map.is_empty()).then_some(map)
 }
 
 /// Millionths as an exact decimal number.

@@ -68,7 +68,14 @@ pub struct Experiment {
     pub segments: Vec<Segment>,
     /// How it is analysed.
     pub analysis: Analysis,
+    /// Where edges serve it; empty means everywhere.
+    pub environments: BTreeSet<String>,
+    /// Units that get a variant whatever the hash says, by variant. They are never exposed, so no number knows them.
+    pub overrides: Overrides,
 }
+
+/// Units by the variant that they get whatever rules and hashes say; a unit stands under one variant only.
+pub type Overrides = BTreeMap<String, BTreeSet<String>>;
 
 /// Whether exposures count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -336,16 +343,35 @@ pub struct Flag {
     pub kind: FlagKind,
     /// A disabled flag answers the default.
     pub enabled: bool,
+    /// Where edges serve it; empty means everywhere.
+    pub environments: BTreeSet<String>,
     /// Name and value, sorted by name: a mapping has no order, so none may have a meaning.
     pub variants: Vec<(String, serde_json::Value)>,
-    /// Name of the variant served when no rule decides.
-    pub default: String,
+    /// Name of the variant served when no rule decides. `None`: the caller's own default, which is no variant.
+    pub default: Option<String>,
+    /// Units that get a variant whatever the rules say, by variant.
+    pub overrides: Overrides,
+    /// All must hold, otherwise the default is served.
+    pub prerequisites: Vec<Prerequisite>,
+    /// JSONLogic that yields the name of a variant, as flagd has it; null yields the default. Where it is given there are no rules.
+    pub targeting: Option<serde_json::Value>,
     /// Tried in order.
     pub rules: Vec<FlagRule>,
     /// Of the rollout hash; the id when absent.
     pub salt: Option<String>,
     /// The unit type of rollouts.
     pub unit: String,
+    /// For whoever reads the answer: texts, numbers and booleans.
+    pub metadata: BTreeMap<String, serde_json::Value>,
+}
+
+/// What another flag must answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prerequisite {
+    /// Id of the other flag.
+    pub flag: String,
+    /// Name of its variant. A disabled flag never satisfies.
+    pub variant: String,
 }
 
 /// Type of a flag's values.
@@ -379,4 +405,6 @@ pub enum FlagOutcome {
     Serve(String),
     /// Variants by share, in millionths, adding up to 1,000,000; sorted by name, the order in which they take their buckets.
     Rollout(Vec<(String, u32)>),
+    /// The variant that has the name of the unit's variant in this experiment. Who is not in the experiment goes on to the next rule.
+    Experiment(String),
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: bytes, texts and values in, values out. [`wire::decode`] reads an [`Event`] from a record of the log, [`parse`] reads
 //! [`Definitions`] from YAML, [`canonical`] writes them for the log, [`control`] holds the records by which Assay speaks to itself,
-//! [`assignment`] says who gets which variant. Rejected: deriving serialisation on the core types, because then every rename would be a
+//! [`assignment`] hashes units, [`evaluation`] says who gets which variant of what. Rejected: deriving serialisation on the core types, because then every rename would be a
 //! change of the format.
 
 pub mod assignment;
@@ -13,6 +13,7 @@ pub mod control;
 mod decimal;
 mod definition;
 pub mod digest;
+pub mod evaluation;
 mod event;
 mod fields;
 pub mod json;
@@ -21,6 +22,7 @@ mod parse;
 mod parse_flag;
 mod parse_metric;
 mod parse_schema;
+mod parse_serving;
 pub mod partitioner;
 mod problem;
 mod read;

@@ -3,6 +3,7 @@
 use crate::parse_flag::{flag, holdout, layer};
 use crate::parse_metric::{METRIC_KEYS, metric};
 use crate::parse_schema::{filters, retired, schema};
+use crate::parse_serving::{environments, overrides};
 use crate::problem::{Problem, nearest};
 use crate::read::{Check, Map};
 use crate::yaml::{Content, Node, Place, documents, from_json};
@@ -26,7 +27,7 @@ pub struct Source<'a> {
 pub(crate) struct Places {
     /// Of each definition, by kind and id.
     defined: BTreeMap<(&'static str, String), Written>,
-    /// Of each mention: experiment, then kind and id of what it names.
+    /// Of each mention: experiment or flag, then kind and id of what it names.
     used: BTreeMap<(String, &'static str, String), Written>,
 }
 
@@ -34,10 +35,11 @@ pub(crate) struct Places {
 type Written = (String, Place);
 
 impl Places {
-    /// Where an experiment names another definition, or at least where it is itself.
-    pub fn of_use(&self, experiment: &str, kind: &'static str, id: &str) -> Written {
-        let used = self.used.get(&(experiment.to_owned(), kind, id.to_owned()));
-        used.or_else(|| self.defined.get(&("experiment", experiment.to_owned()))).cloned().unwrap_or_default()
+    /// Where an experiment or flag names another definition, or at least where it is itself.
+    pub fn of_use(&self, user: &str, kind: &'static str, id: &str) -> Written {
+        let used = self.used.get(&(user.to_owned(), kind, id.to_owned()));
+        let of = |kind| self.defined.get(&(kind, user.to_owned()));
+        used.or_else(|| of("experiment")).or_else(|| of("flag")).cloned().unwrap_or_default()
     }
 }
 
@@ -56,7 +58,7 @@ const SCHEMAS_MAX: usize = 256;
 pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
     let mut set = Set::default();
     for source in sources {
-        let mut check = Check { file: source.name, problems: Vec::new() };
+        let mut check = Check { file: source.name, problems: Vec::new(), strict: true };
         match documents(source.name, source.text) {
             Ok(nodes) => nodes.iter().for_each(|node| set.document(&mut check, node)),
             Err(problem) => {
@@ -72,7 +74,7 @@ pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
 /// Reads and validates a set of definitions of which each is one JSON text. There are no positions in the complaints.
 pub(crate) fn parse_json<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Definitions, Vec<Problem>> {
     let mut set = Set::default();
-    let mut check = Check { file: "config record", problems: Vec::new() };
+    let mut check = Check { file: "config record", problems: Vec::new(), strict: false };
     for text in texts {
         // `serde_json` stops at a depth of 128.
         match serde_json::from_str(text) {
@@ -133,9 +135,7 @@ impl Set {
                 }
                 let experiment = read.experiment;
                 if self.is_new(check, kind, &experiment.id, place) {
-                    for (kind, id, place) in read.uses {
-                        self.places.used.insert((experiment.id.clone(), kind, id), (check.file.to_owned(), place));
-                    }
+                    self.uses(check, &experiment.id, read.uses);
                     self.definitions.experiments.insert(experiment.id.clone(), experiment);
                 }
             }
@@ -158,8 +158,9 @@ impl Set {
                 }
             }
             "flag" => {
-                let flag = flag(check, node)?;
+                let (flag, uses) = flag(check, node)?;
                 if self.is_new(check, kind, &flag.id, place) {
+                    self.uses(check, &flag.id, uses);
                     self.definitions.flags.insert(flag.id.clone(), flag);
                 }
             }
@@ -178,6 +179,12 @@ impl Set {
             _ => self.definitions.filters.extend(filters(check, node)?),
         }
         Some(())
+    }
+
+    fn uses(&mut self, check: &Check<'_>, user: &str, uses: Uses) {
+        let written = |place| (check.file.to_owned(), place);
+        let uses = uses.into_iter().map(|(kind, id, place)| ((user.to_owned(), kind, id), written(place)));
+        self.places.used.extend(uses);
     }
 
     fn is_new(&mut self, check: &mut Check<'_>, kind: &'static str, id: &str, place: Place) -> bool {
@@ -203,10 +210,13 @@ impl Set {
 struct Read {
     experiment: Experiment,
     in_place: Vec<(Metric, Place)>,
-    uses: Vec<(&'static str, String, Place)>,
+    uses: Uses,
 }
 
-const EXPERIMENT_KEYS: [&str; 19] = [
+/// Kind and id of each definition that one names, and where.
+pub(crate) type Uses = Vec<(&'static str, String, Place)>;
+
+const EXPERIMENT_KEYS: [&str; 21] = [
     "kind",
     "id",
     "title",
@@ -226,6 +236,8 @@ const EXPERIMENT_KEYS: [&str; 19] = [
     "segments",
     "analysis",
     "description",
+    "environments",
+    "overrides",
 ];
 
 fn experiment(check: &mut Check<'_>, node: &Node) -> Option<Read> {
@@ -242,7 +254,11 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<Read> {
     let crossing = [("exclude", Crossing::Exclude), ("first", Crossing::First), ("assigned", Crossing::Assigned)];
     let (metrics, in_place, mut uses) = metric_uses(check, map);
     uses.extend(check.text(map, "layer", 64).map(|layer| ("layer", layer, map.place_of("layer"))));
+    let variants = variants(check, map);
+    let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
     let experiment = Experiment {
+        environments: environments(check, map),
+        overrides: overrides(check, map, &names),
         id: id.clone().unwrap_or_default(),
         title: check.text(map, "title", 200).unwrap_or_default(),
         hypothesis: check.text(map, "hypothesis", 2_000).unwrap_or_default(),
@@ -252,7 +268,7 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<Read> {
         assignment: check.choice(map, "assignment", &assignment).unwrap_or(Assignment::Xp1),
         salt: check.text(map, "salt", 64),
         layer: layer_share(check, map, uses.last().filter(|(kind, ..)| *kind == "layer").map(|(_, id, _)| id.clone())),
-        variants: variants(check, map),
+        variants,
         targeting: map.get("targeting").map(|node| {
             validate::logic(check, node);
             node.to_json()
@@ -359,7 +375,7 @@ pub(crate) fn join(sorted: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     joined
 }
 
-type MetricUses = (Vec<MetricUse>, Vec<(Metric, Place)>, Vec<(&'static str, String, Place)>);
+type MetricUses = (Vec<MetricUse>, Vec<(Metric, Place)>, Uses);
 
 fn metric_uses(check: &mut Check<'_>, map: Map<'_>) -> MetricUses {
     let (mut uses, mut in_place, mut places): MetricUses = Default::default();

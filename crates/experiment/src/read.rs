@@ -9,6 +9,8 @@ use crate::{Span, Value, decimal};
 pub(crate) struct Check<'a> {
     pub file: &'a str,
     pub problems: Vec<Problem>,
+    /// Whether people wrote it. What a log has was checked by the build that published it, and must stay readable when limits change.
+    pub strict: bool,
 }
 
 /// A mapping whose keys are known.

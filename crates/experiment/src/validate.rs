@@ -4,7 +4,7 @@ use crate::parse::Places;
 use crate::problem::{Problem, nearest};
 use crate::read::Check;
 use crate::yaml::{Content, Node, Place};
-use crate::{Definitions, EventMatch, MetricKind};
+use crate::{Assignment, Definitions, EventMatch, Flag, FlagOutcome, MetricKind};
 use std::collections::BTreeSet;
 
 /// Most distinct filters of events in one set; the fold keeps them as bits beside each event.
@@ -13,8 +13,8 @@ const FILTERS_MAX: usize = 31;
 /// References between definitions, and what members of a layer share. What is not defined is no problem while something could not be read:
 /// it may be defined there.
 pub(crate) fn references(all: &Definitions, places: &Places, incomplete: bool, problems: &mut Vec<Problem>) {
-    let mut complain = |experiment: &str, kind: &'static str, id: &str, message: String| {
-        let (file, place) = places.of_use(experiment, kind, id);
+    let mut complain = |user: &str, kind: &'static str, id: &str, message: String| {
+        let (file, place) = places.of_use(user, kind, id);
         problems.push(Problem::new(if file.is_empty() { "definitions" } else { &file }, place, message));
     };
     for experiment in all.experiments.values() {
@@ -44,6 +44,9 @@ pub(crate) fn references(all: &Definitions, places: &Places, incomplete: bool, p
             Some(_) => {}
         }
     }
+    for flag in all.flags.values() {
+        flag_references(all, flag, incomplete, &mut complain);
+    }
     overlaps(all, &mut complain);
     let filters = wanted_filters(all).union(&all.filters).count();
     if filters > FILTERS_MAX {
@@ -53,6 +56,95 @@ pub(crate) fn references(all: &Definitions, places: &Places, incomplete: bool, p
         );
         problems.push(Problem::new("definitions", Place::default(), message));
     }
+}
+
+fn flag_references(
+    all: &Definitions,
+    flag: &Flag,
+    incomplete: bool,
+    complain: &mut impl FnMut(&str, &'static str, &str, String),
+) {
+    let id = &flag.id;
+    for wanted in &flag.prerequisites {
+        let message = match all.flags.get(&wanted.flag) {
+            Some(parent) if parent.variants.iter().any(|(name, _)| *name == wanted.variant) => continue,
+            Some(parent) => {
+                let near = nearest(&wanted.variant, parent.variants.iter().map(|(name, _)| name.as_str()));
+                format!(
+                    "flag '{id}' wants '{}' of flag '{}', which has no such variant{near}",
+                    wanted.variant, parent.id
+                )
+            }
+            None if incomplete => continue,
+            None => {
+                let near = nearest(&wanted.flag, all.flags.keys().map(String::as_str));
+                format!("flag '{id}' has the prerequisite '{}', which is no flag that is defined{near}", wanted.flag)
+            }
+        };
+        complain(id, "flag", &wanted.flag, message);
+    }
+    if let Some(problem) = prerequisites(all, flag) {
+        complain(id, "flag", "", format!("flag '{id}': {problem}"));
+    }
+    for rule in &flag.rules {
+        let FlagOutcome::Experiment(named) = &rule.outcome else { continue };
+        let message = match all.experiments.get(named) {
+            None if incomplete => continue,
+            None => {
+                let near = nearest(named, all.experiments.keys().map(String::as_str));
+                format!("flag '{id}' serves experiment '{named}', which is not defined{near}")
+            }
+            Some(experiment) if experiment.assignment == Assignment::External => {
+                format!("flag '{id}' serves experiment '{named}', which is assigned elsewhere (assignment: external)")
+            }
+            Some(experiment) => {
+                let known = |name: &str| flag.variants.iter().any(|(known, _)| known == name);
+                match experiment.variants.iter().find(|variant| !known(&variant.name)) {
+                    None => continue,
+                    Some(variant) => format!(
+                        "flag '{id}' serves experiment '{named}' and needs a variant of each of its names; '{}' is missing",
+                        variant.name
+                    ),
+                }
+            }
+        };
+        complain(id, "experiment", named, message);
+    }
+}
+
+/// Longest chain of prerequisites; people lose track long before.
+const PREREQUISITE_DEPTH_MAX: usize = 8;
+/// Evaluations that the prerequisites of one flag need together. Parents may be shared, and each mention is evaluated.
+const PREREQUISITE_EVALUATIONS_MAX: usize = 256;
+
+/// What is wrong with the prerequisites of a flag, their own included. Flags that are not defined are no matter here.
+pub(crate) fn prerequisites(all: &Definitions, flag: &Flag) -> Option<String> {
+    walk(all, flag, &mut vec![&flag.id], &mut 0).err()
+}
+
+fn walk<'d>(
+    all: &'d Definitions,
+    flag: &'d Flag,
+    path: &mut Vec<&'d str>,
+    evaluations: &mut usize,
+) -> Result<(), String> {
+    for wanted in &flag.prerequisites {
+        *evaluations += 1;
+        if *evaluations > PREREQUISITE_EVALUATIONS_MAX {
+            return Err(format!("its prerequisites need more than {PREREQUISITE_EVALUATIONS_MAX} evaluations"));
+        }
+        if path.contains(&wanted.flag.as_str()) {
+            return Err(format!("its prerequisites go in a circle: {}, {}", path.join(", "), wanted.flag));
+        }
+        if path.len() > PREREQUISITE_DEPTH_MAX {
+            return Err(format!("its prerequisites are more than {PREREQUISITE_DEPTH_MAX} deep"));
+        }
+        let Some(parent) = all.flags.get(&wanted.flag) else { continue };
+        path.push(&wanted.flag);
+        walk(all, parent, path, evaluations)?;
+        path.pop();
+    }
+    Ok(())
 }
 
 /// The filters that the metrics of a set want.
@@ -104,8 +196,8 @@ fn events(kind: &MetricKind) -> Vec<&EventMatch> {
     }
 }
 
-/// Operators of JSONLogic and of flagd's dialect.
-const OPERATORS: [&str; 38] = [
+/// Operators of JSONLogic, of flagd's dialect, and `matches` for regular expressions.
+pub(crate) const OPERATORS: [&str; 39] = [
     "var",
     "missing",
     "missing_some",
@@ -144,10 +236,22 @@ const OPERATORS: [&str; 38] = [
     "ends_with",
     "sem_ver",
     "fractional",
+    "matches",
 ];
 
-/// Whether a targeting rule uses only operators that exist. It is evaluated elsewhere.
+/// Whether a targeting rule uses only operators that exist and, where people wrote it, whether it can be evaluated.
 pub(crate) fn logic(check: &mut Check<'_>, node: &Node) {
+    let before = check.problems.len();
+    operators(check, node);
+    if check.strict
+        && check.problems.len() == before
+        && let Some(problem) = crate::evaluation::logic::problem(&node.to_json())
+    {
+        check.complain(node.place, problem);
+    }
+}
+
+fn operators(check: &mut Check<'_>, node: &Node) {
     match &node.content {
         Content::Map(entries) if entries.len() == 1 => {
             let (key, operand) = &entries[0];
@@ -155,10 +259,10 @@ pub(crate) fn logic(check: &mut Check<'_>, node: &Node) {
                 let near = nearest(&key.name, OPERATORS);
                 check.complain(key.place, format!("'{}' is no operator of JSONLogic{near}", key.name));
             }
-            logic(check, operand);
+            operators(check, operand);
         }
         Content::Map(_) => check.complain(node.place, "a JSONLogic rule is a mapping of one operator to its operands"),
-        Content::List(items) => items.iter().for_each(|item| logic(check, item)),
+        Content::List(items) => items.iter().for_each(|item| operators(check, item)),
         Content::Scalar { .. } => {}
     }
 }

@@ -380,6 +380,8 @@ fn experiment() -> impl Strategy<Value = Experiment> {
                 })
                 .collect(),
             analysis,
+            environments: if external { ["staging".to_owned()].into() } else { Default::default() },
+            overrides: Default::default(),
         }
     })
 }
@@ -397,7 +399,20 @@ fn flag() -> impl Strategy<Value = Flag> {
                 id: format!("flag-{id}"),
                 kind: FlagKind::Number,
                 enabled,
-                default: names[0].clone(),
+                default: enabled.then(|| names[0].clone()),
+                environments: if enabled { Default::default() } else { ["a".to_owned(), "b".to_owned()].into() },
+                overrides: if enabled {
+                    Default::default()
+                } else {
+                    [(names[0].clone(), ["u1".to_owned(), "2".to_owned()].into())].into()
+                },
+                prerequisites: Vec::new(),
+                targeting: None,
+                metadata: if enabled {
+                    Default::default()
+                } else {
+                    [("n".to_owned(), 1.5.into()), ("t".to_owned(), "x".into()), ("b".to_owned(), true.into())].into()
+                },
                 variants: variants.into_iter().map(|(name, value)| (name, value.into())).collect(),
                 rules: vec![
                     FlagRule { name, condition, outcome: FlagOutcome::Serve(names[0].clone()) },

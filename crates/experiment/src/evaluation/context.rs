@@ -1,0 +1,152 @@
+//! What a caller knows about a unit, parsed once for any number of flags.
+
+use super::Failure;
+use crate::Attribute;
+use datalogic_rs::{DataValue, ParsedData};
+use std::borrow::Cow;
+
+/// Bytes of a context. The same as flagd's clients send at most in practice, with room; parsing it is linear.
+const BYTES_MAX: usize = 64 << 10;
+/// Keys of a context, those of nested objects included.
+const KEYS_MAX: usize = 256;
+/// Nesting of a context; people and products have flat attributes.
+const DEPTH_MAX: usize = 8;
+/// Bytes of a unit's id, as in the events that will name it.
+const UNIT_MAX: usize = 128;
+
+/// An evaluation context: a JSON object with `targetingKey` and attributes. It may be sent to another thread, but not shared by two.
+#[derive(Debug)]
+pub struct Context {
+    parsed: ParsedData,
+    /// A targeting key that was sent as an integer, in decimal digits.
+    digits: Option<String>,
+}
+
+/// A context that is refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadContext {
+    /// Not a JSON object, or one that says something twice.
+    #[error("the context {0}")]
+    Malformed(String),
+    /// Beyond a limit.
+    #[error("the context {0}")]
+    TooLarge(String),
+}
+
+impl From<BadContext> for Failure {
+    fn from(bad: BadContext) -> Self {
+        Failure::InvalidContext(bad.to_string())
+    }
+}
+
+impl Context {
+    /// Reads a context. Rules that ask for the time (`$flagd.timestamp`) find null; see [`Context::at`].
+    pub fn parse(json: &[u8]) -> Result<Context, BadContext> {
+        Context::of(text(json)?)
+    }
+
+    /// Reads a context as of a time in seconds since 1970, which rules find as `$flagd.timestamp`.
+    pub fn at(json: &[u8], seconds: i64) -> Result<Context, BadContext> {
+        let text = text(json)?.trim_ascii_start();
+        let Some(rest) = text.strip_prefix('{') else { return Context::of(text) };
+        let comma = if rest.trim_ascii_start().starts_with('}') { "" } else { "," };
+        Context::of(&format!("{{\"$flagd\":{{\"timestamp\":{seconds}}}{comma}{rest}"))
+    }
+
+    fn of(text: &str) -> Result<Context, BadContext> {
+        let parsed =
+            ParsedData::from_json(text).map_err(|problem| BadContext::Malformed(format!("is not JSON: {problem}")))?;
+        if !parsed.value().is_object() {
+            return Err(BadContext::Malformed("is no JSON object; send {} when nothing is known".to_owned()));
+        }
+        measure(parsed.value(), 1, &mut 0)?;
+        let digits = match lookup(parsed.value(), "targetingKey") {
+            Some(DataValue::Number(number)) if number.is_integer() => number.as_i64().map(|number| number.to_string()),
+            _ => None,
+        };
+        Ok(Context { parsed, digits })
+    }
+
+    /// The id of what asks, a text or an integer in digits.
+    pub fn targeting_key(&self) -> Option<&str> {
+        self.digits.as_deref().or_else(|| lookup(self.parsed.value(), "targetingKey")?.as_str())
+    }
+
+    /// A text, number or boolean by its name; lists, objects and null are `None`.
+    pub fn attribute(&self, name: &str) -> Option<Attribute<'_>> {
+        match lookup(self.parsed.value(), name)? {
+            DataValue::String(text) => Some(Attribute::Text(Cow::Borrowed(text))),
+            DataValue::Number(number) => Some(Attribute::Number(number.as_f64())),
+            DataValue::Bool(flag) => Some(Attribute::Bool(*flag)),
+            _ => None,
+        }
+    }
+
+    /// The id of the unit of a type: the targeting key where the context is about that type (`unitType`, else `user`), otherwise the
+    /// attribute of the type's name.
+    pub(crate) fn unit(&self, unit_type: &str) -> Result<Cow<'_, str>, Failure> {
+        let root = self.parsed.value();
+        let asks = lookup(root, "unitType").and_then(DataValue::as_str).unwrap_or("user");
+        let name = if asks == unit_type { "targetingKey" } else { unit_type };
+        let invalid = |what: &str| Failure::InvalidContext(format!("'{name}' is {what}; {UNIT_RULE}"));
+        let unit = match lookup(root, name) {
+            None | Some(DataValue::Null | DataValue::String("")) => {
+                return Err(Failure::TargetingKeyMissing(unit_type.to_owned()));
+            }
+            Some(DataValue::String(text)) => Cow::Borrowed(*text),
+            Some(DataValue::Number(number)) if number.is_integer() => {
+                Cow::Owned(number.as_i64().map(|number| number.to_string()).unwrap_or_default())
+            }
+            Some(DataValue::Number(_)) => return Err(invalid("a fraction, or an integer beyond 64 bits")),
+            Some(DataValue::Bool(_)) => return Err(invalid("a boolean")),
+            Some(_) => return Err(invalid("a list or an object")),
+        };
+        if unit.len() > UNIT_MAX {
+            return Err(invalid(&format!("{} bytes long", unit.len())));
+        }
+        Ok(unit)
+    }
+
+    pub(super) fn parsed(&self) -> &ParsedData {
+        &self.parsed
+    }
+}
+
+const UNIT_RULE: &str = "the id of a unit is a text of 1 to 128 bytes, or an integer";
+
+fn text(json: &[u8]) -> Result<&str, BadContext> {
+    if json.len() > BYTES_MAX {
+        return Err(BadContext::TooLarge(format!("has {} bytes; at most {BYTES_MAX} are allowed", json.len())));
+    }
+    std::str::from_utf8(json).map_err(|_| BadContext::Malformed("is not UTF-8".to_owned()))
+}
+
+pub(super) fn lookup<'a>(object: &'a DataValue<'a>, name: &str) -> Option<&'a DataValue<'a>> {
+    object.as_object()?.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+fn measure(value: &DataValue<'_>, depth: usize, keys: &mut usize) -> Result<(), BadContext> {
+    if depth > DEPTH_MAX && (value.is_object() || value.is_array()) {
+        return Err(BadContext::TooLarge(format!("is nested more than {DEPTH_MAX} deep")));
+    }
+    match value {
+        DataValue::Array(items) => items.iter().try_for_each(|item| measure(item, depth + 1, keys)),
+        DataValue::Object(entries) => {
+            *keys += entries.len();
+            if *keys > KEYS_MAX {
+                return Err(BadContext::TooLarge(format!("has more than {KEYS_MAX} keys")));
+            }
+            for (at, (name, item)) in entries.iter().enumerate() {
+                if entries[..at].iter().any(|(known, _)| known == name) {
+                    return Err(BadContext::Malformed(format!("says '{name}' twice")));
+                }
+                measure(item, depth + 1, keys)?;
+            }
+            Ok(())
+        }
+        DataValue::Number(number) if !number.as_f64().is_finite() => {
+            Err(BadContext::Malformed("has a number beyond 1e308".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
