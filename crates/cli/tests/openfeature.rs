@@ -26,7 +26,7 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openfeature")
 }
 
-/// An edge with its own copy of the definitions.
+/// A running edge with its own copy of definitions.
 struct Edge {
     child: Child,
     address: String,
@@ -34,33 +34,47 @@ struct Edge {
 }
 
 impl Edge {
-    fn start(more: &[&str]) -> Edge {
-        let directory = tempfile::Builder::new().prefix("openfeature-").tempdir_in(target()).unwrap();
-        let definitions = directory.path().join("definitions");
-        std::fs::create_dir(&definitions).unwrap();
-        for entry in std::fs::read_dir(sources().join("definitions")).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), definitions.join(entry.file_name())).unwrap();
-        }
-        Edge::start_in(directory, more)
+    /// An edge alone, on the definitions of the cases.
+    fn start() -> Edge {
+        let files = std::fs::read_dir(sources().join("definitions")).unwrap().map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap())
+        });
+        Edge::alone(place(files))
     }
 
-    fn start_in(directory: TempDir, more: &[&str]) -> Edge {
+    fn alone(directory: TempDir) -> Edge {
+        let source = directory.path().join("definitions").display().to_string();
+        Edge::serve(directory, &["--only", "edge", "--edge-source", &source])
+    }
+
+    fn serve(directory: TempDir, arguments: &[&str]) -> Edge {
         let address = format!("127.0.0.1:{}", free_port());
-        let path = |name: &str| directory.path().join(name).display().to_string();
-        let errors = std::fs::File::create(path("edge.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_assay"))
-            .args(["serve", "--only", "edge", "--data", &path("data"), "--edge-source", &path("definitions")])
-            .args(["--edge-listen", &address])
-            .args(more)
+            .args(["serve", "--edge-listen", &address, "--data"])
+            .arg(directory.path().join("data"))
+            .args(arguments)
             .env("ASSAY_EDGE_TOKENS", TOKEN)
             .stdin(Stdio::null())
-            .stderr(errors)
+            .stderr(std::fs::File::create(directory.path().join("log.txt")).unwrap())
             .spawn()
             .unwrap();
-        let edge = Edge { child, address, directory };
-        wait_until("an edge that is ready", PATIENCE, || edge.get("/readyz").is_some_and(|(code, _)| code == 200));
+        let mut edge = Edge { child, address, directory };
+        wait_until("an edge that answers", PATIENCE, || {
+            let ended = edge.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{}", std::fs::read_to_string(edge.path("log.txt")).unwrap());
+            edge.get("/readyz").is_some_and(|(code, _)| code == 200)
+        });
         edge
+    }
+
+    /// Stops it and gives its directory back.
+    fn stop(mut self) -> TempDir {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let other = tempfile::tempdir_in(target()).unwrap();
+        std::mem::replace(&mut self.directory, other)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -80,6 +94,16 @@ impl Edge {
         let code = text.split(' ').nth(1)?.parse().ok()?;
         Some((code, text.split_once("\r\n\r\n")?.1.to_owned()))
     }
+}
+
+/// A directory with definitions.
+fn place(files: impl IntoIterator<Item = (String, String)>) -> TempDir {
+    let directory = tempfile::Builder::new().prefix("openfeature-").tempdir_in(target()).unwrap();
+    std::fs::create_dir(directory.path().join("definitions")).unwrap();
+    for (name, text) in files {
+        std::fs::write(directory.path().join("definitions").join(name), text).unwrap();
+    }
+    directory
 }
 
 impl Drop for Edge {
@@ -163,35 +187,41 @@ fn node(program: &str) -> Command {
 /// Builds the client for Rust, in a minute the first time.
 fn rust_client() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            let directory = target().join("openfeature-client");
-            let status = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--locked", "--manifest-path"])
-                .arg(sources().join("rust/Cargo.toml"))
-                .arg("--target-dir")
-                .arg(&directory)
-                .status()
-                .unwrap();
-            assert!(status.success(), "the client for Rust cannot be built");
-            directory.join("debug/openfeature-client")
-        })
-        .clone()
+    BUILT.get_or_init(|| built(&sources().join("rust"))).clone()
+}
+
+/// Builds a program with the clients for Rust; one after the other, because all have one name.
+fn built(package: &Path) -> PathBuf {
+    let directory = target().join("openfeature-client");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&directory)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{} cannot be built", package.display());
+    directory.join("debug/openfeature-client")
 }
 
 /// Runs a program with a document on its standard input and reads the one that it prints.
-fn run(mut command: Command, asked: &Json) -> Json {
+fn run(command: Command, asked: &Json) -> Json {
+    let printed = printed(command, &asked.to_string());
+    serde_json::from_str(&printed).unwrap_or_else(|problem| panic!("{problem}: {printed}"))
+}
+
+/// Runs a program to its good end and returns what it prints.
+fn printed(mut command: Command, input: &str) -> String {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let text = asked.to_string();
+    let text = input.to_owned();
     // From a thread, because a program that answers before it has read everything would wait for us and we for it.
     let writer = std::thread::spawn(move || drop(stdin.write_all(text.as_bytes())));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {errors}");
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|problem| panic!("{command:?}: {problem}: {}{errors}", String::from_utf8_lossy(&output.stdout)))
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Asks a client about cases and returns what it saw, by name.
@@ -201,7 +231,7 @@ fn ask(client: Client, url: &str, token: &str, cases: &[Json]) -> Vec<Json> {
     let answers = told["answers"].as_array().unwrap().clone();
     assert_eq!(answers.len(), cases.len(), "{client:?}");
     assert!(answers.iter().zip(cases).all(|(answer, case)| answer["name"] == case["name"]), "{client:?}");
-    let documented = std::fs::read_to_string(sources().join("../../../../docs/openfeature.md")).unwrap();
+    let documented = documentation();
     for version in told["client"].as_str().unwrap().split(", ") {
         let (name, number) = version.rsplit_once(' ').unwrap();
         let row = documented.lines().find(|line| line.contains(&format!("`{name}`")));
@@ -317,7 +347,7 @@ fn devices() -> Vec<Json> {
 
 /// A client sees what the definitions and the hash say, in every case.
 fn sees_what_is_defined(client: Client) {
-    let edge = Edge::start(&[]);
+    let edge = Edge::start();
     let cases = cases();
     let answers = ask(client, &edge.url(), TOKEN, &cases);
     let wrong: Vec<String> = answers
@@ -359,7 +389,7 @@ fn rust_sees_what_is_defined() {
 /// Whoever has no token gets the application's own values, and is told why; pages are in `a_page_follows_changes`.
 #[test]
 fn a_wrong_token_leaves_an_application_its_own_values() {
-    let edge = Edge::start(&[]);
+    let edge = Edge::start();
     let cases = &written()[..8];
     for client in [Client::Python, Client::Server, Client::Rust] {
         for (answer, case) in ask(client, &edge.url(), "another-token", cases).iter().zip(cases) {
@@ -373,7 +403,7 @@ fn a_wrong_token_leaves_an_application_its_own_values() {
 /// Tags and 304, polling, streams, other contexts, and what a wrong token means to a page.
 #[test]
 fn a_page_follows_changes() {
-    let edge = Edge::start(&[]);
+    let edge = Edge::start();
     let seen = run(
         node("live.mjs"),
         &json!({
@@ -403,7 +433,7 @@ fn a_page_follows_changes() {
 /// A real browser lets a page read what the edge allows it to: answers, tags, 304, streams, and why a token is refused.
 #[test]
 fn a_page_of_another_origin_may_ask() {
-    let edge = Edge::start(&[]);
+    let edge = Edge::start();
     let seen = run(
         node("browser.mjs"),
         &json!({
@@ -428,4 +458,85 @@ fn browser() -> PathBuf {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let mut places = std::env::split_paths(&paths).flat_map(|path| names.map(|name| path.join(name)));
     places.find(|place| place.is_file()).expect("a Chromium is on the path: `make deps` installs it")
+}
+
+/// Restarted without its source, an edge answers from what it kept, and says so beside every answer.
+#[test]
+fn an_old_configuration_is_marked() {
+    let edge = Edge::start();
+    let cases = &written()[..1];
+    let fresh = ask(Client::Python, &edge.url(), TOKEN, cases).remove(0);
+    assert_eq!(fresh["metadata"]["version"], json!(1), "{fresh}");
+    assert_eq!(fresh["metadata"]["configStale"], Json::Null, "{fresh}");
+    let directory = edge.stop();
+    std::fs::rename(directory.path().join("definitions"), directory.path().join("away")).unwrap();
+    std::fs::create_dir(directory.path().join("definitions")).unwrap();
+    let edge = Edge::alone(directory);
+    for client in [Client::Python, Client::Server, Client::Web] {
+        let stale = ask(client, &edge.url(), TOKEN, cases).remove(0);
+        assert_eq!(picked(&stale), client.sees(&cases[0]), "{client:?}: {stale}");
+        assert_eq!(stale["metadata"]["configStale"], json!(true), "{client:?}: {stale}");
+        assert_eq!(stale["metadata"]["configSource"], json!("last_known_good"), "{client:?}: {stale}");
+    }
+}
+
+fn documentation() -> String {
+    std::fs::read_to_string(sources().join("../../../../docs/openfeature.md")).unwrap()
+}
+
+/// The block of the documentation that starts with this word.
+fn block(kind: &str) -> String {
+    let text = documentation();
+    let (_, rest) = text.split_once(&format!("```{kind}\n")).unwrap_or_else(|| panic!("no block {kind}"));
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// Every program of `docs/openfeature.md` as it stands there, and what becomes of the events that they send.
+#[test]
+fn the_documentation_works() {
+    let directory = place([("documented.yaml".to_owned(), block("yaml"))]);
+    let definitions = directory.path().join("definitions").display().to_string();
+    let clickhouse = format!("127.0.0.1:{}", free_port());
+    let more = ["--config", &definitions, "--listen", "127.0.0.1:0", "--clickhouse-listen", &clickhouse];
+    assert!(block("sh").contains("assay serve --config experiments/ --edge-listen 127.0.0.1:8016"));
+    let edge = Edge::serve(directory, &more);
+    let program = |kind: &str| block(kind).replace("http://127.0.0.1:8016", &edge.url()).replace("TOKEN", TOKEN);
+    let written = |name: &str, text: String| {
+        let path = tools().join("programs").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let mut commands = Vec::new();
+    let mut python = Command::new(tools().join("python/bin/python"));
+    python.arg(written("documented.py", program("python")));
+    commands.push(python);
+    for kind in ["server", "page"] {
+        let mut node = Command::new(tools().join("bin/node"));
+        node.arg(written(&format!("documented-{kind}.mjs"), program(&format!("js {kind}"))));
+        commands.push(node);
+    }
+    let package = edge.path("rust");
+    std::fs::create_dir_all(package.join("src")).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock"] {
+        std::fs::copy(sources().join("rust").join(name), package.join(name)).unwrap();
+    }
+    std::fs::write(package.join("src/main.rs"), program("rust")).unwrap();
+    commands.push(Command::new(built(&package)));
+    for command in commands {
+        let name = format!("{command:?}");
+        assert_eq!(printed(command, ""), "new search\ntreatment\n", "{name}");
+    }
+    let sql = |query: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        command.args(["sql", "--url", &format!("http://{clickhouse}"), "--format", "TabSeparated", query]);
+        printed(command, "")
+    };
+    let conversions = "SELECT count(), uniqExact(event_id), min(event_value), max(event_value), any(metadata['currency']) \
+                       FROM events WHERE event_type = 'conversion' AND event_name = 'purchase' AND user_id = 'user-17'";
+    wait_until("three purchases", PATIENCE, || sql(conversions) == "3\t3\t19.99\t19.99\tEUR\n");
+    let exposures = "SELECT uniqExact(user_id), any(user_id), any(variant), uniqExact(variant) FROM events \
+                     WHERE event_type = 'exposure' AND experiment_id = 'checkout-v3'";
+    wait_until("the exposure", PATIENCE, || sql(exposures) == "1\tuser-17\ttreatment\t1\n");
+    edge.stop();
 }
