@@ -1,0 +1,137 @@
+//! flagd's test suite for providers, unmodified, over OpenFeature's clients for Python: what flagd's users rely on holds behind OFREP too.
+//!
+//! The suite comes with a crate that is fetched, never built (`testbed/Cargo.toml`). Its flags are written as definitions; its features run
+//! as they are, by `behave`, with the steps in `testbed`.
+
+use crate::clients::{printed, tools};
+use crate::edge::{Edge, place};
+use crate::{TOKEN, sources};
+use serde_json::{Map, Value as Json, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Features that are about evaluation; the others are about flagd's own connections, caches and options.
+const FEATURES: [&str; 4] = ["evaluation", "targeting", "disabled", "metadata"];
+/// What is left out by its tags: two other ways to bucket than the one that evaluators implement today, and a deprecated answer to flags
+/// without a default.
+const LEFT_OUT: &str = "not @fractional-v1 and not @fractional-v3 and not @deprecated";
+/// Scenarios that are answered otherwise, with the reason.
+const OTHERWISE: [(&str, &str); 0] = [];
+
+/// Where Cargo keeps the suite.
+fn suite() -> PathBuf {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["metadata", "--locked", "--format-version", "1", "--manifest-path"]);
+    command.arg(sources().join("testbed/Cargo.toml"));
+    let metadata: Json = serde_json::from_str(&printed(command, "")).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "open-feature-flagd").unwrap();
+    Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("flagd-testbed")
+}
+
+/// flagd's files of flags as definitions. JSON is YAML.
+fn definitions(suite: &Path) -> String {
+    let mut documents = Vec::new();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(suite.join("flags")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    // Files of one name are other sources of the suite's flagd, which a request cannot choose.
+    for file in files.iter().filter(|file| !file.file_name().unwrap().to_str().unwrap().starts_with("selector-")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let flags: Json = serde_json::from_str(&text).unwrap();
+        let shared = flags["$evaluators"].as_object().cloned().unwrap_or_default();
+        for (id, flag) in flags["flags"].as_object().unwrap() {
+            documents.push(definition(id, flag, &shared).to_string());
+        }
+    }
+    documents.join("\n---\n")
+}
+
+fn definition(id: &str, flag: &Json, shared: &Map<String, Json>) -> Json {
+    let variants = flag["variants"].as_object().unwrap();
+    let kind = match variants.values().next().unwrap() {
+        Json::Bool(_) => "boolean",
+        Json::String(_) => "string",
+        Json::Number(_) => "number",
+        _ => "object",
+    };
+    let mut definition = json!({
+        "kind": "flag", "id": id, "type": kind, "variants": variants, "enabled": flag["state"] == "ENABLED",
+    });
+    // A disabled flag of flagd's leaves the application its own value.
+    if flag["defaultVariant"].is_string() && flag["state"] == "ENABLED" {
+        definition["default"] = flag["defaultVariant"].clone();
+    }
+    if flag["metadata"].is_object() {
+        definition["metadata"] = flag["metadata"].clone();
+    }
+    if flag["targeting"].as_object().is_some_and(|rule| !rule.is_empty()) {
+        definition["targeting"] = resolved(&flag["targeting"], shared);
+    }
+    definition
+}
+
+/// A rule with the shared rules that it refers to in their places.
+fn resolved(rule: &Json, shared: &Map<String, Json>) -> Json {
+    match rule {
+        Json::Object(entries) => match entries.get("$ref").and_then(Json::as_str).and_then(|name| shared.get(name)) {
+            Some(found) => resolved(found, shared),
+            None => entries.iter().map(|(name, value)| (name.clone(), resolved(value, shared))).collect(),
+        },
+        Json::Array(items) => items.iter().map(|item| resolved(item, shared)).collect(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn flagds_suite_for_providers_holds() {
+    let suite = suite();
+    let edge = Edge::alone(place([("flags.yaml".to_owned(), definitions(&suite))]));
+    let features = edge.path("features");
+    std::fs::create_dir_all(features.join("steps")).unwrap();
+    for name in FEATURES {
+        let file = format!("{name}.feature");
+        std::fs::copy(suite.join("gherkin").join(&file), features.join(&file)).unwrap();
+    }
+    for name in ["environment.py", "steps/steps.py"] {
+        std::fs::copy(sources().join("testbed").join(name), features.join(name)).unwrap();
+    }
+    let report = edge.path("report.json");
+    let output = Command::new(tools().join("python/bin/behave"))
+        .args(["--format", "json", "--no-summary", "--tags", LEFT_OUT, "--outfile"])
+        .arg(&report)
+        .arg(&features)
+        .current_dir(edge.path(""))
+        .env("EDGE_URL", edge.url())
+        .env("EDGE_TOKEN", TOKEN)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|problem| panic!("{problem}: {errors}"));
+    let features: Json = serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}{errors}"));
+    let scenarios = features.as_array().unwrap().iter().flat_map(|feature| feature["elements"].as_array().unwrap());
+    let (mut passed, mut otherwise) = (0, Vec::new());
+    for scenario in scenarios.filter(|scenario| scenario["type"] == "scenario") {
+        match scenario["status"].as_str().unwrap() {
+            "passed" => passed += 1,
+            "skipped" | "untested" => {}
+            _ => otherwise.push((scenario["name"].as_str().unwrap().to_owned(), why(scenario))),
+        }
+    }
+    let known = |name: &str| OTHERWISE.iter().any(|(known, _)| name.starts_with(known));
+    let surprises: Vec<_> = otherwise.iter().filter(|(name, _)| !known(name)).collect();
+    assert!(surprises.is_empty(), "{passed} scenarios hold, these do not: {surprises:#?}");
+    let gone: Vec<_> =
+        OTHERWISE.iter().filter(|(known, _)| !otherwise.iter().any(|(name, _)| name.starts_with(known))).collect();
+    assert!(gone.is_empty(), "these hold now: {gone:?}");
+    assert!(passed >= 100, "only {passed} scenarios ran");
+}
+
+/// The first step that failed.
+fn why(scenario: &Json) -> String {
+    let steps = scenario["steps"].as_array().unwrap();
+    let failed = steps
+        .iter()
+        .find(|step| !["passed", "skipped"].contains(&step["result"]["status"].as_str().unwrap_or("skipped")));
+    failed.map_or_else(String::new, |step| format!("{}: {}", step["name"], step["result"]["error_message"]))
+}
