@@ -8,11 +8,12 @@ SHELL := /bin/bash
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka's jars, OpenFeature's clients
+deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka's jars, OpenFeature's clients, flagd's scenarios
 	@.ci/install-system
 	@.ci/install-clickhouse
 	@.ci/install-kafka
 	@.ci/install-openfeature
+	@.ci/install-flagd-testbed
 
 demo: ## Play a published e-mail experiment of 64,000 customers through the whole system
 	@.ci/install-system demo

@@ -1,13 +1,15 @@
 //! Everything in one process: log, embedded ClickHouse, pipeline, analysis, health.
 
 use crate::definitions;
+use crate::edge::{self, Feed};
 use crate::health::{self, Health};
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
 use anyhow::{Context, Result, anyhow};
 use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, Stamping, TopicSpec};
-use assay_control_plane::{Publisher, install};
+use assay_control_plane::{PublishError, Publisher, Version, install};
+use assay_edge::Edge;
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
 use assay_pipeline::{
@@ -46,6 +48,8 @@ pub enum Part {
     Analysis,
     /// Publishes definitions.
     ControlPlane,
+    /// Evaluates flags, takes events.
+    Edge,
 }
 
 /// A running Assay.
@@ -62,8 +66,11 @@ pub struct Engine {
     pub clickhouse_url: String,
     /// Where health and metrics answer.
     pub http: SocketAddr,
+    /// Where the edge answers, if it runs here.
+    pub edge: Option<SocketAddr>,
     /// The newest results and how everything is.
     pub health: Arc<Health>,
+    answering: Option<Edge>,
     pipeline: Option<Arc<Pipeline>>,
     reporter: Option<Reporter>,
     stop: watch::Sender<bool>,
@@ -95,6 +102,15 @@ impl Engine {
         let log = assay_broker::open(&settings.log).context("opening the log")?;
         let topics = topics(&settings.topics);
         let genesis = make_log(log.as_ref(), settings, &topics)?;
+        // First of all, so that flags are answered from the disk while everything else starts.
+        let feed = Feed::new();
+        let answering = match runs(Part::Edge) {
+            true => {
+                let own = runs(Part::ControlPlane).then_some(&feed);
+                Some(edge::start(settings, registry.clone(), edge::opened(&log), own)?)
+            }
+            false => None,
+        };
         let clickhouse_url = start_clickhouse(&runtime, settings, stopped.clone())?;
         let clickhouse = ClickHouse::new(
             &ClickHouseSettings {
@@ -115,8 +131,9 @@ impl Engine {
             }
         }
         if runs(Part::ControlPlane) {
-            publish(log.as_ref(), settings, &topics, &genesis)?;
+            publish(log.as_ref(), settings, &topics, &genesis, &feed)?;
             runtime.spawn(keep_published(
+                feed,
                 log.clone(),
                 topics.events.clone(),
                 genesis.partitions,
@@ -164,7 +181,9 @@ impl Engine {
             clickhouse,
             clickhouse_url,
             http,
+            edge: answering.as_ref().map(Edge::address),
             health,
+            answering,
             pipeline,
             reporter,
             stop,
@@ -174,6 +193,10 @@ impl Engine {
 
     /// Stops everything between two records.
     pub fn stop(mut self) {
+        // Its last exposures are appended while the log is still read.
+        if let Some(edge) = self.answering.take() {
+            edge.stop();
+        }
         if let Some(reporter) = self.reporter.take() {
             reporter.stop();
         }
@@ -269,18 +292,24 @@ pub fn open_embedded(data: &Path) -> Result<Embedded> {
     Ok(Embedded::open(&library, &data.join("clickhouse"))?)
 }
 
-fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesis) -> Result<()> {
+fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesis, feed: &Feed) -> Result<()> {
     let publisher = Publisher::new(log, &topics.events, genesis.partitions, &settings.data.join("control"));
     publisher.resume()?;
+    if let Some(version) = publisher.published()? {
+        feed.everywhere(&version);
+    }
     let Some(directory) = &settings.config else { return Ok(()) };
     let wanted = definitions::load(directory)?;
-    let version = publisher.publish(&wanted).context("publishing the definitions")?;
+    let announce = |before: Option<&Version>, next: &Version| feed.announce(before, next);
+    let version = publisher.publish_after(&wanted, announce).context("publishing the definitions")?;
+    feed.everywhere(&version);
     tracing::info!(version = version.number, "definitions are in force");
     Ok(())
 }
 
 /// Every few minutes: what was published must never leave the log with old records, and what others published becomes known.
 async fn keep_published(
+    feed: Feed,
     log: Arc<dyn Log>,
     events: String,
     partitions: u32,
@@ -289,10 +318,15 @@ async fn keep_published(
 ) {
     // The sender says so once, or is dropped.
     while tokio::time::timeout(KEEP_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
-        let (log, events, directory) = (log.clone(), events.clone(), directory.clone());
+        let (feed, log, events, directory) = (feed.clone(), log.clone(), events.clone(), directory.clone());
         let kept = tokio::task::spawn_blocking(move || {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Publisher::new(log.as_ref(), &events, partitions, &directory).keep(now.as_millis() as i64, RETENTION)
+            let publisher = Publisher::new(log.as_ref(), &events, partitions, &directory);
+            let kept = publisher.keep(now.as_millis() as i64, RETENTION)?;
+            if let Some(version) = publisher.published()? {
+                feed.everywhere(&version);
+            }
+            Ok::<_, PublishError>(kept)
         });
         match kept.await {
             Ok(Ok(false)) => {}

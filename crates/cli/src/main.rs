@@ -10,7 +10,9 @@ mod definitions;
 mod demo;
 mod demo_plan;
 mod demo_view;
+mod edge;
 mod engine;
+mod evaluate;
 mod grid;
 mod health;
 mod peek;
@@ -32,7 +34,7 @@ use std::process::ExitCode;
     name = "assay",
     version,
     propagate_version = true,
-    after_help = "Examples:\n  assay demo\n  assay check --config experiments/\n  assay serve --data /var/lib/assay --config experiments/\n  assay replay --config experiments/ --events events.jsonl\n  assay sql \"SELECT * FROM balance\"\n  assay power --baseline 5% --mde 10%\n  assay analyze users.csv --variant arm --control old --metric paid:sum\n\n`assay help COMMAND` has more for each. Exit codes: 0 fine, 1 failed, 2 wrong use. ASSAY_TRACE=info says more while it works."
+    after_help = "Examples:\n  assay demo\n  assay check --config experiments/\n  assay serve --data /var/lib/assay --config experiments/\n  assay serve --only edge --edge-source http://assay:8080 --log kafka://broker:9092\n  assay replay --config experiments/ --events events.jsonl\n  assay sql \"SELECT * FROM balance\"\n  assay power --baseline 5% --mde 10%\n  assay analyze users.csv --variant arm --control old --metric paid:sum\n\n`assay help COMMAND` has more for each. Exit codes: 0 fine, 1 failed, 2 wrong use. ASSAY_TRACE=info says more while it works."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -50,6 +52,7 @@ enum Command {
     Peek(peek::Arguments),
     Bucket(bucket::Arguments),
     Check(check::Arguments),
+    Evaluate(evaluate::Arguments),
     Sql(sql::Arguments),
     DeadLetters(dead_letters::Arguments),
 }
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Peek(arguments) => peek::run(&arguments),
         Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(&arguments),
     };

@@ -1,17 +1,19 @@
 //! `assay serve`: everything in one process, until it is told to stop.
 
+use crate::edge;
 use crate::engine::{Engine, Part};
-use crate::settings::Given;
+use crate::settings::{Given, Settings};
 use anyhow::Result;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Run Assay: read events from the log, keep results, write rows to ClickHouse.
+/// Run Assay: evaluate flags, read events from the log, keep results, write rows to ClickHouse.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  assay serve --data /var/lib/assay --config experiments/\n  assay serve --log kafka://broker:9092 --clickhouse http://clickhouse:8123 --config experiments/\n  assay serve --file assay.toml\n\nEvery option can stand in the file (log = \"kafka://broker:9092\") or in the environment. Passwords: ASSAY_CLICKHOUSE_PASSWORD, or the file."
+    after_help = "Examples:\n  assay serve --data /var/lib/assay --config experiments/\n  assay serve --log kafka://broker:9092 --clickhouse http://clickhouse:8123 --config experiments/\n  assay serve --only edge --edge-source http://assay:8080 --log kafka://broker:9092 --data /var/lib/assay-edge\n  assay serve --only edge --edge-source flags/ --environment staging\n  assay serve --file assay.toml\n\nEvery option can stand in the file (log = \"kafka://broker:9092\") or in the environment. Secrets: ASSAY_CLICKHOUSE_PASSWORD, ASSAY_EDGE_TOKENS (who may ask the edge), ASSAY_EDGE_SOURCE_TOKEN (what it shows to the control plane), or the file.\n\nAsk the edge: curl -s localhost:8016/ofrep/v1/evaluate/flags/KEY -d '{\"context\":{\"targetingKey\":\"u-17\"}}'"
 )]
 pub struct Arguments {
     /// File of settings.
@@ -27,16 +29,40 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let mut given = arguments.given;
     given.clickhouse_password = std::env::var("ASSAY_CLICKHOUSE_PASSWORD").ok();
+    given.edge_tokens = std::env::var("ASSAY_EDGE_TOKENS").ok();
+    given.edge_source_token = std::env::var("ASSAY_EDGE_SOURCE_TOKEN").ok();
     let settings = given.or_file(arguments.file.as_deref())?.complete()?;
+    if arguments.only == [Part::Edge] {
+        return run_edge(&settings);
+    }
     let engine = Engine::start(&settings, &arguments.only)?;
     eprintln!("log          {} ({} partitions, {})", settings.log, engine.genesis.partitions, engine.genesis.log);
     eprintln!("clickhouse   {}, database {}", engine.clickhouse_url, settings.database);
     eprintln!("health       http://{}/readyz, /livez, /metrics", engine.http);
+    if let Some(edge) = engine.edge {
+        tell_edge(&settings, edge);
+    }
     eprintln!("running; Ctrl-C stops");
     wait_for_signal()?;
     eprintln!("stopping");
     engine.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_edge(settings: &Settings) -> Result<ExitCode> {
+    let edge = edge::alone(settings)?;
+    tell_edge(settings, edge.address());
+    eprintln!("health       http://{}/readyz, /livez, /metrics", edge.address());
+    eprintln!("running; Ctrl-C stops");
+    wait_for_signal()?;
+    eprintln!("stopping");
+    edge.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_edge(settings: &Settings, address: SocketAddr) {
+    let tokens = if settings.edge.tokens.is_open() { ", without tokens" } else { "" };
+    eprintln!("edge         http://{address}/ofrep/v1, environment {}{tokens}", settings.edge.environment);
 }
 
 /// Returns at Ctrl-C or SIGTERM.

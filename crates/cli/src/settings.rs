@@ -2,6 +2,7 @@
 
 use crate::WrongUse;
 use anyhow::{Context, Result, bail};
+use assay_edge::{Origins, Tokens};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,28 @@ pub struct Given {
     /// Where /metrics, /livez and /readyz answer.
     #[arg(long, value_name = "IP:PORT", env = "ASSAY_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Where flags are evaluated and events are taken. Default: 127.0.0.1:8016.
+    #[arg(long, value_name = "IP:PORT", env = "ASSAY_EDGE_LISTEN")]
+    pub edge_listen: Option<SocketAddr>,
+    /// Where an edge gets definitions: http(s)://HOST:PORT of a control plane, a directory of YAML, or the file of a snapshot. Default: from
+    /// this process.
+    #[arg(long, value_name = "URL|DIR|FILE", env = "ASSAY_EDGE_SOURCE")]
+    pub edge_source: Option<String>,
+    /// Snapshot with which an edge starts for the first time, when its source is away.
+    #[arg(long, value_name = "FILE", env = "ASSAY_EDGE_BOOTSTRAP")]
+    pub edge_bootstrap: Option<PathBuf>,
+    /// Pages of which origins may ask an edge: https://HOST, several parted by commas, or *. Default: *.
+    #[arg(long, value_name = "ORIGINS", env = "ASSAY_EDGE_ORIGINS")]
+    pub edge_origins: Option<String>,
+    /// Tokens that an edge asks for, parted by commas, plain or sha256:HEX; only from the environment or the file.
+    #[arg(skip)]
+    pub edge_tokens: Option<String>,
+    /// Token that an edge shows to its control plane; only from the environment or the file.
+    #[arg(skip)]
+    pub edge_source_token: Option<String>,
+    /// Whose flags an edge evaluates. Default: production.
+    #[arg(long, value_name = "NAME", env = "ASSAY_ENVIRONMENT")]
+    pub environment: Option<String>,
     /// Seconds between snapshots.
     #[arg(long, value_name = "SECONDS", env = "ASSAY_SNAPSHOT_SECONDS")]
     pub snapshot_seconds: Option<u64>,
@@ -73,6 +96,8 @@ pub struct Settings {
     pub config: Option<PathBuf>,
     /// Where health and metrics answer.
     pub listen: SocketAddr,
+    /// How the edge runs.
+    pub edge: EdgeAt,
     /// Between snapshots.
     pub snapshot_every: Duration,
     /// Bound of the spill.
@@ -86,6 +111,34 @@ pub enum ClickHouseAt {
     Embedded(SocketAddr),
     /// A server.
     Url(String),
+}
+
+/// How the edge runs.
+#[derive(Debug, Clone)]
+pub struct EdgeAt {
+    /// Where it answers.
+    pub listen: SocketAddr,
+    /// Where definitions come from; `None`: from this process.
+    pub source: Option<EdgeSource>,
+    /// For the first start.
+    pub bootstrap: Option<PathBuf>,
+    /// Who may ask.
+    pub tokens: Tokens,
+    /// From which pages.
+    pub origins: Origins,
+    /// Whose flags.
+    pub environment: String,
+    /// Whether a log was named: alone, an edge does not make one up.
+    pub has_log: bool,
+}
+
+/// Where the definitions of an edge come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EdgeSource {
+    /// A control plane, and the token that it asks for.
+    Url(String, Option<String>),
+    /// A directory or a file.
+    Path(PathBuf),
 }
 
 impl Given {
@@ -106,6 +159,13 @@ impl Given {
             clickhouse_listen: self.clickhouse_listen.or(file.clickhouse_listen),
             config: self.config.or(file.config),
             listen: self.listen.or(file.listen),
+            edge_listen: self.edge_listen.or(file.edge_listen),
+            edge_source: self.edge_source.or(file.edge_source),
+            edge_bootstrap: self.edge_bootstrap.or(file.edge_bootstrap),
+            edge_origins: self.edge_origins.or(file.edge_origins),
+            edge_tokens: self.edge_tokens.or(file.edge_tokens),
+            edge_source_token: self.edge_source_token.or(file.edge_source_token),
+            environment: self.environment.or(file.environment),
             snapshot_seconds: self.snapshot_seconds.or(file.snapshot_seconds),
             spill_bytes: self.spill_bytes.or(file.spill_bytes),
         })
@@ -114,6 +174,7 @@ impl Given {
     /// Fills in what is usual and checks the rest.
     pub fn complete(self) -> Result<Settings> {
         let data = self.data.unwrap_or_else(|| PathBuf::from(".local/assay"));
+        let has_log = self.log.is_some();
         let log = self.log.unwrap_or_else(|| format!("local:{}", data.join("log").display()));
         if !log.starts_with("kafka://") && !log.starts_with("local:") {
             bail!(WrongUse(format!("'{log}' is no address of a log; write local:DIR or kafka://HOST:PORT")));
@@ -137,6 +198,15 @@ impl Given {
                 bail!(WrongUse(problem))
             }
         };
+        let edge = edge_at(
+            self.edge_listen.unwrap_or(listen(8016)),
+            self.edge_source.map(|source| edge_source(source, self.edge_source_token)).transpose()?,
+            self.edge_bootstrap,
+            self.edge_tokens.as_deref().unwrap_or_default(),
+            self.edge_origins.as_deref().unwrap_or("*"),
+            self.environment.unwrap_or_else(|| "production".to_owned()),
+            has_log,
+        )?;
         Ok(Settings {
             log,
             partitions,
@@ -146,9 +216,47 @@ impl Given {
             login: (self.clickhouse_user, self.clickhouse_password),
             config: self.config,
             listen: self.listen.unwrap_or(listen(8080)),
+            edge,
             snapshot_every: Duration::from_secs(self.snapshot_seconds.unwrap_or(30)),
             spill_bytes: self.spill_bytes.unwrap_or(16 << 30),
             data,
         })
     }
+}
+
+fn edge_source(given: String, token: Option<String>) -> Result<EdgeSource> {
+    if given.starts_with("http://") || given.starts_with("https://") {
+        return Ok(EdgeSource::Url(given, token));
+    }
+    let path = PathBuf::from(&given);
+    if !path.exists() && path.extension().is_none_or(|extension| extension != "json") {
+        bail!(WrongUse(format!(
+            "--edge-source: '{given}' is neither http://HOST:PORT nor a directory nor a file; a snapshot that is yet to come ends in .json"
+        )));
+    }
+    Ok(EdgeSource::Path(path))
+}
+
+fn edge_at(
+    listen: SocketAddr,
+    source: Option<EdgeSource>,
+    bootstrap: Option<PathBuf>,
+    tokens: &str,
+    origins: &str,
+    environment: String,
+    has_log: bool,
+) -> Result<EdgeAt> {
+    let tokens = Tokens::parse(tokens)
+        .map_err(|problem| WrongUse(format!("tokens of the edge (ASSAY_EDGE_TOKENS): {problem}")))?;
+    let origins = Origins::parse(origins).map_err(|problem| WrongUse(format!("--edge-origins: {problem}")))?;
+    // Whoever can reach it could write events for anybody.
+    if tokens.is_open() && !listen.ip().is_loopback() {
+        bail!(WrongUse(format!(
+            "--edge-listen {listen} can be reached from other machines, but there are no tokens; set ASSAY_EDGE_TOKENS, or listen on 127.0.0.1"
+        )));
+    }
+    if let Some(missing) = bootstrap.as_ref().filter(|path| !path.is_file()) {
+        bail!(WrongUse(format!("--edge-bootstrap: {} is no file", missing.display())));
+    }
+    Ok(EdgeAt { listen, source, bootstrap, tokens, origins, environment, has_log })
 }

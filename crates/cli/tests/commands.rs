@@ -8,8 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 11] =
-    ["demo", "serve", "replay", "stats", "analyze", "power", "peek", "bucket", "check", "sql", "dead-letters"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "serve",
+    "replay",
+    "stats",
+    "analyze",
+    "power",
+    "peek",
+    "bucket",
+    "check",
+    "evaluate",
+    "sql",
+    "dead-letters",
+];
 
 struct Told {
     code: i32,

@@ -60,6 +60,7 @@ impl Place {
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
         command
+            .env("ASSAY_EDGE_LISTEN", "127.0.0.1:0")
             .args(["serve", "--data", self.path("data").to_str().unwrap()])
             .args(["--config", self.path("definitions").to_str().unwrap()])
             .args(["--listen", &self.health, "--clickhouse-listen", &self.clickhouse, "--partitions", "3"])
@@ -189,6 +190,7 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
     let data = place.path("data").display().to_string();
     command.args(["serve", "--data", &data, "--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]);
+    command.args(["--edge-listen", "127.0.0.1:0"]);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("another process"), "{}", said(&output));

@@ -57,6 +57,8 @@ fn an_owner_that_stood_still_changes_nothing() {
             "serve",
             "--listen",
             "127.0.0.1:0",
+            "--edge-listen",
+            "127.0.0.1:0",
             "--snapshot-seconds",
             "1",
             "--log",

@@ -1,7 +1,7 @@
 //! What may change from one version of the definitions to the next, and what may not.
 //!
 //! Whatever defines a number is fixed while an experiment's phase lives, because units that are in it were counted by it. Status, growing
-//! ramps, titles and added metrics may change.
+//! ramps, titles and added metrics may change, and whom edges serve: targeting, environments and overrides.
 
 use assay_experiment::{Definitions, Experiment, LayerShare, Metric, Status};
 use std::fmt;
@@ -136,6 +136,9 @@ mod tests {
         let used = "metrics: [{ metric: m, role: primary }]";
         check((used, ""), (used, ""), &[]);
         check((used, ""), (&format!("{used}\ntitle: other\nowner: me"), ""), &[]);
+        let served = "environments: [staging]\noverrides: { a: [qa] }\ntargeting: { var: staff }";
+        check((used, ""), (&format!("{used}\n{served}"), ""), &[]);
+        check((&format!("{used}\n{served}"), ""), (used, ""), &[]);
         check((used, ""), (used, "name: Purchases\ndescription: all of them"), &[]);
         check((used, ""), (used, "cap: 5"), &["define a metric with a new id"]);
         check((used, ""), (&format!("{used}\ncrossing: first"), ""), &["its crossing cannot change"]);

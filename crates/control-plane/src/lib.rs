@@ -14,4 +14,5 @@ mod publish;
 pub use change::{Refusal, compare};
 pub use files::FileError;
 pub use install::{InstallError, install};
+pub use mint::complete;
 pub use publish::{PublishError, Publisher, Version};

@@ -10,7 +10,7 @@ const SLOTS: u32 = 1_000_000;
 type Ranges = Vec<(u32, u32)>;
 
 /// Gives every experiment its salt and its slots: those of the version before where there are some, else new ones.
-pub(crate) fn complete(next: &mut Definitions, before: &Definitions) -> Vec<Refusal> {
+pub fn complete(next: &mut Definitions, before: &Definitions) -> Vec<Refusal> {
     for (id, experiment) in &mut next.experiments {
         if experiment.salt.is_none() {
             let known = before.experiments.get(id).and_then(|old| old.salt.clone());

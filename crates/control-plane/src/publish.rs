@@ -101,6 +101,16 @@ impl<'a> Publisher<'a> {
     /// Publishes definitions unless they are in force already. What the log has is found out first, so a new directory goes on where others
     /// left off, with their numbers and their salts.
     pub fn publish(&self, wanted: &Definitions) -> Result<Version, PublishError> {
+        self.publish_after(wanted, |_, _| {})
+    }
+
+    /// The same; `announce` is told what is in force and what is to come before any partition has it, so that what the new version takes back
+    /// can end at once.
+    pub fn publish_after(
+        &self,
+        wanted: &Definitions,
+        announce: impl Fn(Option<&Version>, &Version),
+    ) -> Result<Version, PublishError> {
         for _ in 0..ATTEMPTS {
             let ledger = self.catch_up()?;
             let before = match &ledger.newest {
@@ -114,6 +124,7 @@ impl<'a> Publisher<'a> {
             let number = ledger.highest.checked_add(1).ok_or(PublishError::Exhausted(ledger.highest))?;
             let version = Version { number, bodies };
             self.save("outbox.json", &version)?;
+            announce(ledger.newest.as_ref(), &version);
             if self.deliver(&version)? {
                 return Ok(version);
             }

@@ -269,7 +269,26 @@ fn experiments_pass_or_fail_both() {
         (false, "VARIANTS, analysis: { planned_units: 1000000000001 }".to_owned()),
         // Targeting.
         (true, r#"VARIANTS, targeting: { "and": [true, { "in": [{ "var": "a" }, [1, 2]] }] }"#.to_owned()),
+        (true, r#"VARIANTS, targeting: { "matches": [{ "var": "a" }, "^x+$"] }"#.to_owned()),
         (false, r#"VARIANTS, targeting: { "equals": [1, 2] }"#.to_owned()),
+        // Who is served.
+        (true, "VARIANTS, environments: [staging, 5], overrides: { a: [u1, 17], b: [true] }".to_owned()),
+        (true, "VARIANTS, overrides: {}".to_owned()),
+        (false, "VARIANTS, environments: []".to_owned()),
+        (false, "VARIANTS, environments: staging".to_owned()),
+        (false, "VARIANTS, environments: [a, a]".to_owned()),
+        (false, "VARIANTS, environments: [~]".to_owned()),
+        (false, format!("VARIANTS, environments: [{long}]")),
+        (true, format!("VARIANTS, environments: [{}]", list("e#", 32))),
+        (false, format!("VARIANTS, environments: [{}]", list("e#", 33))),
+        (false, "VARIANTS, overrides: { a: [] }".to_owned()),
+        (false, "VARIANTS, overrides: { a: u1 }".to_owned()),
+        (false, "VARIANTS, overrides: { a: [''] }".to_owned()),
+        (false, "VARIANTS, overrides: { a: [u1, u1] }".to_owned()),
+        (false, "VARIANTS, overrides: [u1]".to_owned()),
+        (true, format!("VARIANTS, overrides: {{ a: [{}] }}", list("u#", 1_000))),
+        (false, format!("VARIANTS, overrides: {{ a: [{}] }}", list("u#", 1_001))),
+        (false, format!("VARIANTS, overrides: {{ a: [{}] }}", "u".repeat(129))),
         (false, r#"VARIANTS, targeting: { "==": [1, 2], "!=": [1, 2] }"#.to_owned()),
     ] {
         check(&validator, &experiment(&keys), legal);
@@ -360,7 +379,35 @@ fn everything_else_passes_or_fails_both() {
         (false, "{ kind: flag, id: f, type: string, variants: { a: 1 }, default: a }".to_owned()),
         (false, "{ kind: flag, id: f, type: text, variants: { a: x }, default: a }".to_owned()),
         (false, "{ kind: flag, id: f, type: string, variants: {}, default: a }".to_owned()),
-        (false, "{ kind: flag, id: f, type: string, variants: { a: x } }".to_owned()),
+        (true, "{ kind: flag, id: f, type: string, variants: { a: x } }".to_owned()),
+        (true, "{ kind: flag, id: f, type: string, variants: { a: x }, environments: [e], overrides: { a: [u] } }".to_owned()),
+        (true, r#"{ kind: flag, id: f, type: string, variants: { a: x }, targeting: { "if": [{ var: b }, a] } }"#.to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, targeting: a, rules: [] }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, targeting: { of: [] } }".to_owned()),
+        (true, "{ kind: flag, id: f, type: string, variants: { a: x }, metadata: { team: growth, tier: 1, old: true } }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, metadata: { a: [1] } }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, metadata: { a: ~ } }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, metadata: { '': 1 } }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, metadata: [1] }".to_owned()),
+        (true, "{ kind: flag, id: f, type: string, variants: { a: x }, prerequisites: [] }".to_owned()),
+        (
+            true,
+            "{ kind: flag, id: f, type: string, variants: { a: x }, prerequisites: [{ flag: g, variant: b }] }\n---\n\
+             { kind: flag, id: g, type: string, variants: { b: x } }"
+                .to_owned(),
+        ),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, prerequisites: [{ flag: g }] }".to_owned()),
+        (false, "{ kind: flag, id: f, type: string, variants: { a: x }, prerequisites: [g] }".to_owned()),
+        (
+            true,
+            "{ kind: flag, id: f, type: string, variants: { a: x, b: y }, rules: [{ experiment: e }] }\n---\n\
+             { kind: experiment, id: e, variants: [{ name: a, control: true }, { name: b }] }"
+                .to_owned(),
+        ),
+        (
+            false,
+            "{ kind: flag, id: f, type: string, variants: { a: x }, rules: [{ serve: a, experiment: e }] }".to_owned(),
+        ),
         (false, "{ kind: flag, id: f, type: string, variants: { a: x }, default: a, enabled: 'true' }".to_owned()),
         (false, "{ kind: flag, id: f, type: string, variants: { a: x }, default: a, rules: [{ name: r }] }".to_owned()),
         (

@@ -1,11 +1,11 @@
 //! flagd's test suite for providers, unmodified, over OpenFeature's clients for Python: what flagd's users rely on holds behind OFREP too.
 //!
-//! The suite comes with a crate that is fetched, never built (`testbed/Cargo.toml`). Its flags are written as definitions; its features run
-//! as they are, by `behave`, with the steps in `testbed`.
+//! Its flags are written as definitions; its features run as they are, by `behave`, with the steps in `testbed`.
 
-use crate::clients::{printed, tools};
+use crate::clients::tools;
 use crate::edge::{Edge, place};
 use crate::{TOKEN, sources};
+use assay_real_parts::target;
 use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,15 +18,10 @@ const LEFT_OUT: &str = "not @fractional-v1 and not @fractional-v3 and not @depre
 /// Scenarios that are answered otherwise, with the reason.
 const OTHERWISE: [(&str, &str); 0] = [];
 
-/// Where Cargo keeps the suite.
 fn suite() -> PathBuf {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["metadata", "--locked", "--format-version", "1", "--manifest-path"]);
-    command.arg(sources().join("testbed/Cargo.toml"));
-    let metadata: Json = serde_json::from_str(&printed(command, "")).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == "open-feature-flagd").unwrap();
-    Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("flagd-testbed")
+    let suite = target().join("flagd-testbed");
+    assert!(suite.join("complete").exists(), "flagd's scenarios are not in {}: run `make deps`", suite.display());
+    suite
 }
 
 /// flagd's files of flags as definitions. JSON is YAML.
