@@ -1,14 +1,14 @@
 //! `assay evaluate`: what would an edge answer?
 
 use crate::definitions;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
 use assay_control_plane::complete;
 use assay_experiment::evaluation::{Context, Failure, Ruleset};
-use assay_experiment::{ConfigVersion, Definitions, ofrep};
+use assay_experiment::{ConfigVersion, Definitions, flagd, ofrep};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,8 +19,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 )]
 pub struct Arguments {
     /// Directory of YAML files, read recursively; names that start with a dot are left out.
-    #[arg(long, value_name = "DIR")]
-    config: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "flagd")]
+    config: Option<PathBuf>,
+    /// File of flags in flagd's JSON format, beside or instead of the directory.
+    #[arg(long, value_name = "FILE")]
+    flagd: Vec<PathBuf>,
     /// Whose edge answers; definitions that name other environments are not served.
     #[arg(long, value_name = "NAME", default_value = "production")]
     environment: String,
@@ -37,7 +40,11 @@ struct Line<'a> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let definitions = completed(definitions::load(&arguments.config)?)?;
+    let definitions = arguments.config.as_deref().map(definitions::load).transpose()?.unwrap_or_default();
+    let mut definitions = completed(definitions)?;
+    for file in &arguments.flagd {
+        import(&mut definitions, file)?;
+    }
     let ruleset = Ruleset::compile(&definitions, ConfigVersion(0), &arguments.environment);
     for (key, reason) in ruleset.quarantined() {
         eprintln!("assay: '{key}' answers an error: {reason}");
@@ -60,9 +67,24 @@ fn completed(mut definitions: Definitions) -> Result<Definitions> {
     }
     let refusals = complete(&mut definitions, &Definitions::default());
     if let Some(first) = refusals.first() {
-        anyhow::bail!("{first}");
+        bail!("{first}");
     }
     Ok(definitions)
+}
+
+fn import(definitions: &mut Definitions, file: &Path) -> Result<()> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
+    let import = flagd::import(&text).map_err(|problem| anyhow!("{name}: {problem}"))?;
+    for (key, reason) in import.refused {
+        eprintln!("assay: {name}: '{key}' is left out: {reason}");
+    }
+    for (key, flag) in import.flags {
+        if definitions.experiments.contains_key(&key) || definitions.flags.insert(key.clone(), flag).is_some() {
+            bail!("{name}: '{key}' is defined twice; an experiment or another flag has this id already");
+        }
+    }
+    Ok(())
 }
 
 fn answers(ruleset: &Ruleset) -> Result<()> {

@@ -98,6 +98,34 @@ fn each_line_gets_one_answer() {
     assert_eq!((&answers[0]["value"], &answers[0]["variant"]), (&json!("x"), &json!("a")));
 }
 
+#[test]
+fn files_of_flagd_are_answered_too() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let flags = json!({
+        "flags": {
+            "myFlag": {
+                "state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+                "targeting": {"if": [{"$ref": "german"}, "on"]}, "metadata": {"tier": 2},
+            },
+            "new-search": {"state": "OFF", "variants": {"on": true}},
+        },
+        "$evaluators": {"german": {"==": [{"var": "country"}, "DE"]}},
+        "metadata": {"team": "growth"},
+    });
+    std::fs::write(file.path(), flags.to_string()).unwrap();
+    let input = [r#"{"key":"myFlag","context":{"country":"DE"}}"#, r#"{"key":"new-search"}"#].join("\n");
+    let (code, answers, err) = evaluate(&["--flagd", file.path().to_str().unwrap()], input.as_bytes());
+    assert_eq!(code, 0);
+    assert!(err.contains("'new-search' is left out: its state is neither ENABLED nor DISABLED"), "{err}");
+    assert_eq!(answers[0]["value"], true);
+    assert_eq!(answers[0]["metadata"], json!({"flagSetId": "production", "version": 0, "team": "growth", "tier": 2}));
+    assert_eq!(answers[1]["errorCode"], "TARGETING_KEY_MISSING", "the flag of the directory is still there");
+
+    std::fs::write(file.path(), flags.to_string().replace("\"OFF\"", "\"ENABLED\"")).unwrap();
+    let (code, answers, err) = evaluate(&["--flagd", file.path().to_str().unwrap()], b"");
+    assert!(code == 1 && answers.is_empty() && err.contains("'new-search' is defined twice"), "{err}");
+}
+
 /// Before anything is published the slots for `traffic` are foreseen, and the answers are the same each time.
 #[test]
 fn experiments_that_were_not_published_yet_are_answered() {

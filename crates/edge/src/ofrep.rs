@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::current::Current;
 use crate::exposures::Exposures;
-use crate::respond::{Answer, Code, JSON, failure, not_ready, whole};
+use crate::respond::{Answer, Code, JSON, failure, failure_body, not_ready, whole};
 
 /// The body of a request. What else it says is for others.
 #[derive(Deserialize)]
@@ -19,9 +19,13 @@ struct Request<'a> {
 
 /// The text of the context in a body. Clients without a context send `{}`, or none.
 pub fn context_of(body: &[u8]) -> Result<&[u8], String> {
-    let request: Request<'_> = serde_json::from_slice(body).map_err(|problem| {
-        format!("the body is not like {{\"context\": {{\"targetingKey\": \"u-17\"}}}}: {problem}")
-    })?;
+    let wrong =
+        |problem: String| format!("the body is not like {{\"context\": {{\"targetingKey\": \"u-17\"}}}}: {problem}");
+    // An array of fields would be read as an object otherwise.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong("it is no object".to_owned()));
+    }
+    let request: Request<'_> = serde_json::from_slice(body).map_err(|problem| wrong(problem.to_string()))?;
     Ok(request.context.map_or(b"{}".as_slice(), |context| context.get().as_bytes()))
 }
 
@@ -50,7 +54,8 @@ pub fn evaluate(current: Option<&Current>, exposures: &Exposures, key: &str, bod
                 Failure::General(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::BAD_REQUEST,
             };
-            failure(status, Some(key), problem.code(), &problem.to_string())
+            let metadata = current.answers.metadata();
+            whole(status, JSON, failure_body(Some(key), problem.code(), &problem.to_string(), metadata))
         }
     }
 }

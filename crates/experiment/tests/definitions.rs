@@ -493,3 +493,47 @@ proptest! {
         let _ = canonical::definitions([text.as_str()].into_iter());
     }
 }
+
+/// What was published before there were environments, overrides, prerequisites and targeting of flags reads, and keeps its bytes.
+#[test]
+fn older_bodies_keep_their_bytes() {
+    for body in [
+        r#"{"default":"off","enabled":true,"id":"f","kind":"flag","rules":[{"if":{"var":"staff"},"name":"staff","serve":"on"},{"rollout":{"off":0.9,"on":0.1}}],"salt":"s","type":"boolean","unit":"user","variants":{"off":false,"on":true}}"#,
+        r#"{"default":"a","enabled":false,"id":"f","kind":"flag","rules":[],"type":"number","unit":"user","variants":{"a":1.0}}"#,
+        r#"{"analysis":{"alpha":0.05,"method":"always_valid","planned_units":42000},"assignment":"xp1","crossing":"exclude","id":"e","kind":"experiment","metrics":[],"salt":"s","segments":[{"attribute":"country","values":["DE"]}],"status":"running","targeting":{"==":[{"var":"country"},"DE"]},"unit":"user","variants":[{"control":true,"name":"a","weight":1},{"control":false,"name":"b","weight":0.5}]}"#,
+    ] {
+        let found = canonical::definitions([body].into_iter()).unwrap();
+        assert_eq!(canonical::parts(&found), [body]);
+    }
+}
+
+#[test]
+fn whom_edges_serve_is_published_too() {
+    let text = r#"
+kind: flag
+id: f
+type: string
+variants: { a: x, b: y }
+environments: [staging, production]
+overrides: { a: [u-2, u-1], b: [17] }
+prerequisites: [{ flag: g, variant: on }]
+metadata: { team: growth, tier: 1.0, old: true }
+rules: [{ name: test, experiment: e }]
+---
+{ kind: flag, id: g, type: boolean, variants: { on: true, off: false }, default: off, targeting: { if: [{ var: staff }, on] } }
+---
+{ kind: experiment, id: e, variants: [{ name: a, control: true }, { name: b }], environments: [staging], overrides: { b: [qa] } }
+"#;
+    let all = parse(&[Source { name: "test", text }]).unwrap();
+    let parts = canonical::parts(&all);
+    assert_eq!(
+        parts[..2],
+        [
+            r#"{"enabled":true,"environments":["production","staging"],"id":"f","kind":"flag","metadata":{"old":true,"team":"growth","tier":1.0},"overrides":{"a":["u-1","u-2"],"b":["17"]},"prerequisites":[{"flag":"g","variant":"on"}],"rules":[{"experiment":"e","name":"test"}],"type":"string","unit":"user","variants":{"a":"x","b":"y"}}"#,
+            r#"{"default":"off","enabled":true,"id":"g","kind":"flag","targeting":{"if":[{"var":"staff"},"on"]},"type":"boolean","unit":"user","variants":{"off":false,"on":true}}"#,
+        ]
+    );
+    assert!(parts[2].contains(r#""environments":["staging"]"#) && parts[2].contains(r#""overrides":{"b":["qa"]}"#));
+    let found = canonical::definitions(parts.iter().map(String::as_str));
+    assert_eq!(found, Ok(all));
+}

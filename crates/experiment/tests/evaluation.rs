@@ -304,6 +304,12 @@ fn units_are_texts_or_integers_of_their_type() {
         ("users", r#"{"targetingKey":"d","unitType":"device"}"#, user.to_owned()),
         ("users", r#"{"targetingKey":"d","unitType":"device","user":"u"}"#, exposes("u", "users")),
         ("users", r#"{"targetingKey":1.5}"#, invalid("targetingKey", "a fraction, or an integer beyond 64 bits")),
+        ("users", r#"{"targetingKey":5.0}"#, invalid("targetingKey", "a fraction, or an integer beyond 64 bits")),
+        (
+            "users",
+            r#"{"targetingKey":9223372036854775808}"#,
+            invalid("targetingKey", "a fraction, or an integer beyond 64 bits"),
+        ),
         ("users", r#"{"targetingKey":true}"#, invalid("targetingKey", "a boolean")),
         ("users", r#"{"targetingKey":{"id":1}}"#, invalid("targetingKey", "a list or an object")),
         ("users", &long, invalid("targetingKey", "129 bytes long")),
@@ -319,6 +325,15 @@ fn units_are_texts_or_integers_of_their_type() {
     assert_eq!(context.targeting_key(), Some("42"));
 }
 
+/// A ruleset is read by every thread of an edge; a context goes with its request.
+#[test]
+fn rulesets_are_shared_and_contexts_are_sent() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+    shared::<Ruleset>();
+    sent::<Context>();
+}
+
 #[test]
 fn contexts_have_limits() {
     let many = |count: usize| {
@@ -331,6 +346,8 @@ fn contexts_have_limits() {
         (many(257), false),
         (deep(8), true),
         (deep(9), false),
+        (format!(r#"{{"a":[0{}]}}"#, ",0".repeat(999)), true),
+        (format!(r#"{{"a":[0{}],"b":[]}}"#, ",0".repeat(1_000)), false),
         (format!(r#"{{"a":"{}"}}"#, "x".repeat(65_528)), true),
         (format!(r#"{{"a":"{}"}}"#, "x".repeat(65_529)), false),
     ] {
@@ -338,7 +355,18 @@ fn contexts_have_limits() {
         assert_eq!(found.is_ok(), fits, "{found:?}");
         assert!(fits || matches!(found, Err(BadContext::TooLarge(_))));
     }
-    for text in ["", "[]", "null", "\"u\"", "{", r#"{"a":1,}"#, r#"{"a":1,"a":2}"#, "{\"a\":\"\u{1}\"}", "{} {}"] {
+    for text in [
+        "",
+        "[]",
+        "null",
+        "\"u\"",
+        "{",
+        r#"{"a":1,}"#,
+        r#"{"a":1,"a":2}"#,
+        "{\"a\":\"\u{1}\"}",
+        "{} {}",
+        r#"{"a":1e999}"#,
+    ] {
         assert!(matches!(Context::parse(text.as_bytes()), Err(BadContext::Malformed(_))), "{text}");
     }
     assert!(Context::parse(b"{\"a\":\"\xff\"}").is_err());
@@ -399,19 +427,44 @@ fn conditions_are_json_logic_and_what_is_unknown_matches_nothing() {
     }
 }
 
-/// Long lists become sets; short ones do not, and both must say the same.
+/// Long lists of texts or integers become sets; short ones do not, and both must say the same.
 #[test]
 fn a_set_answers_as_a_list_does() {
-    let names: Vec<String> = (0..40).map(|at| format!("\"n{at}\"")).collect();
-    let set = format!(r#"{{ "in": [{{ var: a }}, [{}]] }}"#, names.join(", "));
-    let lists: Vec<String> =
-        names.chunks(7).map(|names| format!(r#"{{ "in": [{{ var: a }}, [{}]] }}"#, names.join(", "))).collect();
-    let list = format!(r#"{{ "or": [{}] }}"#, lists.join(", "));
-    for value in ["\"n0\"", "\"n39\"", "\"n40\"", "\"\"", "0", "null", "true", "[\"n0\"]", "{\"n0\":1}"] {
-        let context = format!(r#"{{"a":{value}}}"#);
-        assert_eq!(holds(&set, &context), holds(&list, &context), "{value}");
+    for members in [
+        (0..40).map(|at| format!("\"n{at}\"")).collect::<Vec<_>>(),
+        (0..40).map(|at| (at - 20).to_string()).collect(),
+        (0..40).map(|at| if at % 2 == 0 { at.to_string() } else { format!("\"n{at}\"") }).collect(),
+    ] {
+        let set = format!(r#"{{ "in": [{{ var: a }}, [{}]] }}"#, members.join(", "));
+        let lists: Vec<String> =
+            members.chunks(7).map(|few| format!(r#"{{ "in": [{{ var: a }}, [{}]] }}"#, few.join(", "))).collect();
+        let list = format!(r#"{{ "or": [{}] }}"#, lists.join(", "));
+        for value in [
+            "\"n0\"",
+            "\"n39\"",
+            "\"n40\"",
+            "\"\"",
+            "\"0\"",
+            "0",
+            "-0",
+            "0.0",
+            "-20",
+            "19",
+            "20",
+            "1e1",
+            "0.5",
+            "null",
+            "true",
+            "false",
+            "[\"n0\"]",
+            "[0]",
+            "{\"n0\":1}",
+        ] {
+            let context = format!(r#"{{"a":{value}}}"#);
+            assert_eq!(holds(&set, &context), holds(&list, &context), "{value} in {set}");
+        }
+        assert!(!holds(&set, "{}"));
     }
-    assert!(!holds(&set, "{}"));
 }
 
 #[test]

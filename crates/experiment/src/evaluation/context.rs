@@ -5,10 +5,12 @@ use crate::Attribute;
 use datalogic_rs::{DataValue, ParsedData};
 use std::borrow::Cow;
 
-/// Bytes of a context. The same as flagd's clients send at most in practice, with room; parsing it is linear.
+/// Bytes of a context: people and products are described in a few hundred.
 const BYTES_MAX: usize = 64 << 10;
 /// Keys of a context, those of nested objects included.
 const KEYS_MAX: usize = 256;
+/// Values in all lists of a context. A rule may go through one list for each value of another.
+const ITEMS_MAX: usize = 1_000;
 /// Nesting of a context; people and products have flat attributes.
 const DEPTH_MAX: usize = 8;
 /// Bytes of a unit's id, as in the events that will name it.
@@ -59,7 +61,7 @@ impl Context {
         if !parsed.value().is_object() {
             return Err(BadContext::Malformed("is no JSON object; send {} when nothing is known".to_owned()));
         }
-        measure(parsed.value(), 1, &mut 0)?;
+        measure(parsed.value(), 1, &mut Size::default())?;
         let digits = match lookup(parsed.value(), "targetingKey") {
             Some(DataValue::Number(number)) if number.is_integer() => number.as_i64().map(|number| number.to_string()),
             _ => None,
@@ -125,22 +127,36 @@ pub(super) fn lookup<'a>(object: &'a DataValue<'a>, name: &str) -> Option<&'a Da
     object.as_object()?.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-fn measure(value: &DataValue<'_>, depth: usize, keys: &mut usize) -> Result<(), BadContext> {
+/// What a context has so far.
+#[derive(Default)]
+struct Size {
+    keys: usize,
+    items: usize,
+}
+
+fn measure(value: &DataValue<'_>, depth: usize, size: &mut Size) -> Result<(), BadContext> {
+    let too_large = |limit: String| Err(BadContext::TooLarge(limit));
     if depth > DEPTH_MAX && (value.is_object() || value.is_array()) {
-        return Err(BadContext::TooLarge(format!("is nested more than {DEPTH_MAX} deep")));
+        return too_large(format!("is nested more than {DEPTH_MAX} deep"));
     }
     match value {
-        DataValue::Array(items) => items.iter().try_for_each(|item| measure(item, depth + 1, keys)),
+        DataValue::Array(items) => {
+            size.items += items.len();
+            if size.items > ITEMS_MAX {
+                return too_large(format!("has lists of more than {ITEMS_MAX} values together"));
+            }
+            items.iter().try_for_each(|item| measure(item, depth + 1, size))
+        }
         DataValue::Object(entries) => {
-            *keys += entries.len();
-            if *keys > KEYS_MAX {
-                return Err(BadContext::TooLarge(format!("has more than {KEYS_MAX} keys")));
+            size.keys += entries.len();
+            if size.keys > KEYS_MAX {
+                return too_large(format!("has more than {KEYS_MAX} keys"));
             }
             for (at, (name, item)) in entries.iter().enumerate() {
                 if entries[..at].iter().any(|(known, _)| known == name) {
                     return Err(BadContext::Malformed(format!("says '{name}' twice")));
                 }
-                measure(item, depth + 1, keys)?;
+                measure(item, depth + 1, size)?;
             }
             Ok(())
         }

@@ -4,12 +4,11 @@
 //! for our own (`operators`). Whatever goes wrong while a rule is evaluated is null, and so no match: what a caller sends never makes an error.
 
 use super::context::Context;
-use super::operators::{self, Prepared};
+use super::operators::{self, Prepared, Set};
 use crate::validate::OPERATORS;
 use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{DataValue, Engine, Logic};
 use serde_json::{Map, Value as Json, json};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Bytes of a rule. A longer one is a list of units, which belongs into an attribute.
@@ -18,7 +17,7 @@ const BYTES_MAX: usize = 64 << 10;
 const DEPTH_MAX: usize = 32;
 /// Values of a list in a rule.
 const LIST_MAX: usize = 10_000;
-/// A list of texts from this length on becomes a set; below, comparing one after the other is as fast.
+/// A list of texts or of integers from this length on becomes a set; below, comparing one after the other is as fast.
 const SET_MIN: usize = 8;
 /// Bytes of a regular expression, as people write them by hand.
 const PATTERN_MAX: usize = 512;
@@ -150,16 +149,16 @@ impl Rewriter<'_> {
                 Ok(own(name, operands))
             }
             "matches" => self.pattern(given, at),
-            "in" => match given {
-                [needle, Json::Array(items)] if items.len() >= SET_MIN && items.iter().all(Json::is_string) => {
-                    self.list(items, at)?;
-                    let set: HashSet<Box<str>> = items.iter().filter_map(Json::as_str).map(Box::from).collect();
-                    self.prepared.sets.push(set);
-                    let set = self.prepared.sets.len() - 1;
-                    Ok(own("in", vec![self.rewrite(needle, at)?, json!(set)]))
-                }
-                _ => Ok(operator(name, Json::Array(self.list(given, at)?))),
-            },
+            "in" => {
+                let set = match given {
+                    [_, Json::Array(items)] if (SET_MIN..=LIST_MAX).contains(&items.len()) => Set::of(items),
+                    _ => None,
+                };
+                let Some(set) = set else { return Ok(operator(name, Json::Array(self.list(given, at)?))) };
+                self.prepared.sets.push(set);
+                let index = self.prepared.sets.len() - 1;
+                Ok(own("in", vec![self.rewrite(&given[0], at)?, json!(index)]))
+            }
             _ => match operand {
                 Json::Array(items) => Ok(operator(name, Json::Array(self.list(items, at)?))),
                 one => Ok(operator(name, self.rewrite(one, at)?)),

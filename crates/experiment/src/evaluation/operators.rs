@@ -5,6 +5,7 @@ use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::operator::EvalContext;
 use datalogic_rs::{ArenaExt, CustomOperator, DataValue, Engine, EvaluationConfig, NanHandling, Result};
 use regex::Regex;
+use serde_json::Value as Json;
 use std::collections::HashSet;
 
 /// Bytes of a text that a regular expression is matched against; a longer one matches nothing.
@@ -16,7 +17,31 @@ const WEIGHT_MAX: u64 = i32::MAX as u64;
 #[derive(Default)]
 pub(super) struct Prepared {
     pub patterns: Vec<Regex>,
-    pub sets: Vec<HashSet<Box<str>>>,
+    pub sets: Vec<Set>,
+}
+
+/// A long list of values of one kind.
+pub(super) enum Set {
+    Texts(HashSet<Box<str>>),
+    Whole(HashSet<i64>),
+}
+
+impl Set {
+    /// `None` when the values are of several kinds, or of one that is never long.
+    pub fn of(values: &[Json]) -> Option<Set> {
+        let texts = values.iter().map(|value| value.as_str().map(Box::from)).collect::<Option<_>>().map(Set::Texts);
+        texts.or_else(|| values.iter().map(Json::as_i64).collect::<Option<_>>().map(Set::Whole))
+    }
+
+    fn contains(&self, value: &DataValue<'_>) -> bool {
+        match (self, value) {
+            (Set::Texts(texts), DataValue::String(text)) => texts.contains(*text),
+            (Set::Whole(numbers), DataValue::Number(number)) => {
+                number.as_i64().is_some_and(|number| numbers.contains(&number))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Prepared {
@@ -91,8 +116,8 @@ impl CustomOperator for Matches {
     }
 }
 
-/// `in` a list of texts.
-struct Member(Vec<HashSet<Box<str>>>);
+/// `in` a long list.
+struct Member(Vec<Set>);
 
 impl CustomOperator for Member {
     fn evaluate<'a>(
@@ -102,9 +127,9 @@ impl CustomOperator for Member {
         arena: &'a Bump,
     ) -> Result<&'a DataValue<'a>> {
         Ok(match operands {
-            [DataValue::String(text), index] => {
+            [value, index] => {
                 let set = index.as_i64().and_then(|index| self.0.get(index as usize));
-                arena.bool(set.is_some_and(|set| set.contains(*text)))
+                arena.bool(set.is_some_and(|set| set.contains(value)))
             }
             _ => arena.bool(false),
         })

@@ -1,0 +1,72 @@
+//! News over a stream.
+
+use crate::harness::{Client, DEFINITIONS, Wish, World};
+
+fn open(client: &mut Client, path: &str, more: &str) -> String {
+    use std::io::Write;
+    client
+        .stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: e\r\norigin: https://x.example\r\n{more}\r\n").as_bytes())
+        .unwrap();
+    client.read_until("\n\n")
+}
+
+#[test]
+fn a_stream_tells_of_each_version() {
+    let world = World::new();
+    let mut client = world.client();
+    let head = open(&mut client, "/ofrep/v1/stream", "");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(
+        head.contains("content-type: text/event-stream") && head.contains("access-control-allow-origin: *"),
+        "{head}"
+    );
+    assert!(head.contains("retry: "), "{head}");
+    world.publish(8, DEFINITIONS);
+    let event = client.read_until("\n\n");
+    let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["type"], "refetchEvaluation");
+    assert!(data["etag"].as_str().unwrap().starts_with("production.8."), "{data}");
+    assert!(event.contains("id: production.8.") && event.contains("event: message"), "{event}");
+
+    // Who was away is told at once what it missed, and nothing if it missed nothing.
+    let id = event.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
+    let mut back = world.client();
+    open(&mut back, "/ofrep/v1/stream", "last-event-id: production.7.0\r\n");
+    assert!(back.read_until("\n\n").contains(&id));
+    let mut current = world.client();
+    open(&mut current, "/ofrep/v1/stream", &format!("last-event-id: {id}\r\n"));
+    world.publish(9, DEFINITIONS);
+    assert!(current.read_until("\n\n").contains("production.9."));
+}
+
+#[test]
+fn a_stream_is_opened_with_the_address_of_an_answer() {
+    let world = World::with(Wish { tokens: "a-token-of-sixteen-bytes", ..Wish::default() });
+    world.publish(7, DEFINITIONS);
+    let headers = [("content-type", "application/json"), ("x-api-key", "a-token-of-sixteen-bytes")];
+    let bulk = world.client().send("POST", "/ofrep/v1/evaluate/flags", &headers, "{}").json();
+    let address = bulk["eventStreams"][0]["endpoint"]["requestUri"].as_str().unwrap();
+    assert!(address.starts_with("/ofrep/v1/stream?token="), "{address}");
+    assert!(open(&mut world.client(), address, "").starts_with("HTTP/1.1 200"));
+    let forged = format!("{}0", &address[..address.len() - 1]);
+    for refused in [
+        "/ofrep/v1/stream",
+        "/ofrep/v1/stream?token=",
+        if forged == address { "/ofrep/v1/stream?token=1.2" } else { &forged },
+    ] {
+        assert_eq!(world.client().get(refused).status, 401, "{refused}");
+    }
+    assert_eq!(world.client().send("GET", "/ofrep/v1/stream?token=9999999999.ab", &[], "").status, 401);
+}
+
+#[test]
+fn streams_end_when_the_edge_stops() {
+    let mut world = World::new();
+    let mut client = world.client();
+    open(&mut client, "/ofrep/v1/stream", "");
+    let stopped = std::time::Instant::now();
+    world.edge.take().unwrap().stop();
+    assert!(stopped.elapsed() < std::time::Duration::from_secs(8), "{:?}", stopped.elapsed());
+}
