@@ -1,12 +1,14 @@
 //! flagd's test suite for providers, unmodified, over OpenFeature's clients for Python: what flagd's users rely on holds behind OFREP too.
 //!
-//! Its flags are written as definitions; its features run as they are, by `behave`, with the steps in `testbed`.
+//! Its flags are imported; its features run as they are, by `behave`, with the steps in `testbed`.
 
 use crate::clients::tools;
 use crate::edge::{Edge, place};
 use crate::{TOKEN, sources};
+use assay_experiment::snapshot::Snapshot;
+use assay_experiment::{ConfigVersion, Definitions, flagd};
 use assay_real_parts::target;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,64 +26,28 @@ fn suite() -> PathBuf {
     suite
 }
 
-/// flagd's files of flags as definitions. JSON is YAML.
-fn definitions(suite: &Path) -> String {
-    let mut documents = Vec::new();
+/// flagd's files of flags as a snapshot. Files of selectors are other sources of the suite's flagd, which a request cannot choose.
+fn snapshot(suite: &Path) -> String {
+    let mut definitions = Definitions::default();
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(suite.join("flags")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| !file.file_name().unwrap().to_str().unwrap().starts_with("selector-"));
     files.sort();
-    // Files of one name are other sources of the suite's flagd, which a request cannot choose.
-    for file in files.iter().filter(|file| !file.file_name().unwrap().to_str().unwrap().starts_with("selector-")) {
-        let text = std::fs::read_to_string(file).unwrap();
-        let flags: Json = serde_json::from_str(&text).unwrap();
-        let shared = flags["$evaluators"].as_object().cloned().unwrap_or_default();
-        for (id, flag) in flags["flags"].as_object().unwrap() {
-            documents.push(definition(id, flag, &shared).to_string());
-        }
+    for file in files {
+        let import = flagd::import(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert!(import.refused.is_empty(), "{}: {:?}", file.display(), import.refused);
+        definitions.flags.extend(import.flags);
     }
-    documents.join("\n---\n")
-}
-
-fn definition(id: &str, flag: &Json, shared: &Map<String, Json>) -> Json {
-    let variants = flag["variants"].as_object().unwrap();
-    let kind = match variants.values().next().unwrap() {
-        Json::Bool(_) => "boolean",
-        Json::String(_) => "string",
-        Json::Number(_) => "number",
-        _ => "object",
-    };
-    let mut definition = json!({
-        "kind": "flag", "id": id, "type": kind, "variants": variants, "enabled": flag["state"] == "ENABLED",
-    });
-    // A disabled flag of flagd's leaves the application its own value.
-    if flag["defaultVariant"].is_string() && flag["state"] == "ENABLED" {
-        definition["default"] = flag["defaultVariant"].clone();
-    }
-    if flag["metadata"].is_object() {
-        definition["metadata"] = flag["metadata"].clone();
-    }
-    if flag["targeting"].as_object().is_some_and(|rule| !rule.is_empty()) {
-        definition["targeting"] = resolved(&flag["targeting"], shared);
-    }
-    definition
-}
-
-/// A rule with the shared rules that it refers to in their places.
-fn resolved(rule: &Json, shared: &Map<String, Json>) -> Json {
-    match rule {
-        Json::Object(entries) => match entries.get("$ref").and_then(Json::as_str).and_then(|name| shared.get(name)) {
-            Some(found) => resolved(found, shared),
-            None => entries.iter().map(|(name, value)| (name.clone(), resolved(value, shared))).collect(),
-        },
-        Json::Array(items) => items.iter().map(|item| resolved(item, shared)).collect(),
-        other => other.clone(),
-    }
+    Snapshot::of(ConfigVersion(1), &definitions).encode()
 }
 
 #[test]
 fn flagds_suite_for_providers_holds() {
     let suite = suite();
-    let edge = Edge::alone(place([("flags.yaml".to_owned(), definitions(&suite))]));
+    let directory = place([]);
+    let source = directory.path().join("flags.json");
+    std::fs::write(&source, snapshot(&suite)).unwrap();
+    let edge = Edge::serve(directory, &["--only", "edge", "--edge-source", source.to_str().unwrap()]);
     let features = edge.path("features");
     std::fs::create_dir_all(features.join("steps")).unwrap();
     for name in FEATURES {
