@@ -12,6 +12,7 @@ deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka'
 	@.ci/install-system
 	@.ci/install-clickhouse
 	@.ci/install-kafka
+	@.ci/install-openfeature
 	@.ci/install-flagd-testbed
 	@.ci/install-schemathesis
 	@.ci/install-ui

@@ -36,7 +36,7 @@ pub fn evaluate(
         Ok(context) => context,
         Err(problem) => return bad(Code::InvalidContext, &problem.to_string()),
     };
-    let tag = current.tag_of(text);
+    let tag = current.tag_of(text, stream.as_deref());
     let known = headers.get_all(IF_NONE_MATCH).iter().any(|given| etag::matches(given.as_bytes(), &tag));
     let mut answer = match known {
         true => empty(StatusCode::NOT_MODIFIED),

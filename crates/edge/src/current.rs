@@ -150,11 +150,11 @@ impl Current {
         if self.asks_time { Context::at(text, now().0.div_euclid(1_000_000)) } else { Context::parse(text) }
     }
 
-    /// The tag of everything that a context gets. Where a rule asks for the time it holds for a minute.
-    pub fn tag_of(&self, context: &[u8]) -> String {
+    /// The tag of everything that a context gets, the address of a stream among it. Where a rule asks for the time it holds for a minute.
+    pub fn tag_of(&self, context: &[u8], stream: Option<&str>) -> String {
         match self.asks_time {
-            false => etag::of(&self.tag, context),
-            true => etag::of(&format!("{}.{}", self.tag, now().0.div_euclid(60_000_000)), context),
+            false => etag::of(&self.tag, context, stream),
+            true => etag::of(&format!("{}.{}", self.tag, now().0.div_euclid(60_000_000)), context, stream),
         }
     }
 

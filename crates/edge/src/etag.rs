@@ -1,14 +1,19 @@
 //! Tags of bulk answers: version of the definitions and the context, so that they are known before anything is evaluated.
 //!
-//! `"ENVIRONMENT.VERSION.DIGEST.CONTEXT"`. The digest of the definitions is in it because a directory of definitions numbers its own
+//! `"ENVIRONMENT.VERSION.DIGEST.CONTEXT"`. The address of the stream counts as context: who has an answer with an old one, which will not
+//! open any more, has to get the new one. The digest of the definitions is in it because a directory of definitions numbers its own
 //! versions, which another edge may do otherwise. A tag without the context is what streams announce. The library helpers for
 //! `If-None-Match` are of no use: they answer a POST with 412 where the protocol wants 304.
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 /// The tag of the answer to a context, in quotes. Texts that differ in blanks alone have different tags: that costs an answer, never a wrong one.
-pub fn of(definitions: &str, context: &[u8]) -> String {
-    format!("\"{definitions}.{:032x}\"", xxh3_128(context))
+pub fn of(definitions: &str, context: &[u8], stream: Option<&str>) -> String {
+    let context = match stream {
+        Some(stream) => xxh3_128_with_seed(context, xxh3_64(stream.as_bytes())),
+        None => xxh3_128(context),
+    };
+    format!("\"{definitions}.{context:032x}\"")
 }
 
 /// Whether one of the tags of an `If-None-Match` is this one: lists, `*`, weak and unquoted tags.
@@ -35,7 +40,7 @@ mod tests {
 
     #[test]
     fn tags_match_as_clients_send_them() {
-        let tag = of("production.7.c0ffee", b"{}");
+        let tag = of("production.7.c0ffee", b"{}", None);
         let bare = tag.trim_matches('"');
         for header in [
             tag.clone(),
@@ -52,12 +57,13 @@ mod tests {
             assert!(!matches(header.as_bytes(), &tag), "{header}");
         }
         assert!(!matches(b"\xff", &tag));
-        assert_ne!(of("production.7.c0ffee", b"{ }"), tag);
+        assert_ne!(of("production.7.c0ffee", b"{ }", None), tag);
+        assert_ne!(of("production.7.c0ffee", b"{}", Some("/stream?token=1")), tag);
     }
 
     #[test]
     fn a_tag_tells_its_version() {
-        assert_eq!(version(&of("a.b.12.c0ffee", b"{}"), "a.b"), Some(12));
+        assert_eq!(version(&of("a.b.12.c0ffee", b"{}", None), "a.b"), Some(12));
         assert_eq!(version("\"a.12.c0ffee\"", "a"), Some(12));
         assert_eq!(version("\"a.12.c0ffee\"", "b"), None);
         assert_eq!(version("xyz", "a"), None);

@@ -94,8 +94,10 @@ async fn tell(lines: mpsc::Sender<Bytes>, mut news: News, seen: Option<String>, 
     if lines.send(format!("retry: {retry}\n: assay\n\n").into()).await.is_err() {
         return;
     }
+    // Who comes for the first time has asked before the stream was open, and may have missed a version in between. Asking again with
+    // the tag of what it got costs next to nothing if it has not.
     let now = news.borrow_and_update().clone();
-    if let Some(tag) = now.filter(|tag| seen.as_deref().is_some_and(|seen| seen != id(tag)))
+    if let Some(tag) = now.filter(|tag| seen.as_deref().is_none_or(|seen| seen != id(tag)))
         && lines.send(event(&tag)).await.is_err()
     {
         return;

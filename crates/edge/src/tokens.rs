@@ -9,8 +9,10 @@ use hyper::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// How long a stream may be opened with the address that an answer gave.
+/// How long a stream may be opened with the address that an answer gave, at most; half of it at least.
 const STREAM_SECONDS: u64 = 12 * 3_600;
+/// How long answers give the same address: clients that are given another one open their stream anew.
+const ADDRESS_SECONDS: u64 = STREAM_SECONDS / 2;
 /// Shorter ones can be guessed.
 const LENGTH_MIN: usize = 16;
 
@@ -55,9 +57,9 @@ impl Tokens {
         self.0.iter().fold(subtle::Choice::from(0), |found, known| found | known.ct_eq(&digest)).into()
     }
 
-    /// A token with which a stream can be opened for some hours.
+    /// A token with which a stream can be opened for some hours, the same for all who ask within some hours.
     pub fn for_stream(&self, now_s: u64) -> Option<String> {
-        let expires = now_s + STREAM_SECONDS;
+        let expires = (now_s / ADDRESS_SECONDS + 2) * ADDRESS_SECONDS;
         self.0.first().map(|key| format!("{expires}.{}", hex(&mac(key, expires))))
     }
 
@@ -128,9 +130,12 @@ mod tests {
     fn a_token_of_a_stream_ends() {
         let tokens = Tokens::parse("a-token-of-sixteen-bytes").unwrap();
         let token = tokens.for_stream(1_000).unwrap();
-        assert!(tokens.admit_stream(&token, 1_000 + STREAM_SECONDS));
-        assert!(!tokens.admit_stream(&token, 1_001 + STREAM_SECONDS));
-        assert!(!tokens.admit_stream(&token.replace("44200", "99999"), 1_000));
+        assert!(tokens.admit_stream(&token, STREAM_SECONDS));
+        assert!(!tokens.admit_stream(&token, STREAM_SECONDS + 1));
+        assert!(!tokens.admit_stream(&token.replace("43200", "99999"), 1_000));
+        assert_eq!(tokens.for_stream(ADDRESS_SECONDS - 1).unwrap(), token);
+        let next = tokens.for_stream(ADDRESS_SECONDS).unwrap();
+        assert!(next != token && tokens.admit_stream(&next, ADDRESS_SECONDS + STREAM_SECONDS));
         assert!(!tokens.admit_stream("1.", 0) && !tokens.admit_stream("", 0));
         // Replicas that know the same token let each other's clients in.
         let replica = Tokens::parse("some-other-token-bytes,a-token-of-sixteen-bytes").unwrap();

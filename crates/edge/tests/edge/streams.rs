@@ -22,6 +22,7 @@ fn a_stream_tells_of_each_version() {
         "{head}"
     );
     assert!(head.contains("retry: "), "{head}");
+    assert!(client.read_until("\n\n").contains("production.7."), "what came into force before it was open");
     world.publish(8, DEFINITIONS);
     let event = client.read_until("\n\n");
     let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
@@ -50,6 +51,8 @@ fn a_stream_is_opened_with_the_address_of_an_answer() {
     let address = bulk["eventStreams"][0]["endpoint"]["requestUri"].as_str().unwrap();
     assert!(address.starts_with("/ofrep/v1/stream?token="), "{address}");
     assert!(open(&mut world.client(), address, "").starts_with("HTTP/1.1 200"));
+    let again = world.client().send("POST", "/ofrep/v1/evaluate/flags", &headers, "{}").json();
+    assert_eq!(again["eventStreams"][0]["endpoint"]["requestUri"], address, "clients would open another stream");
     let forged = format!("{}0", &address[..address.len() - 1]);
     for refused in [
         "/ofrep/v1/stream",
