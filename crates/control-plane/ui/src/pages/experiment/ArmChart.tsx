@@ -8,8 +8,8 @@ import { across, band, line, type Point as Place, SIZE, steps } from "../../path
 import { at, hold, logTicks, type Scale as Axis, ticksOf, timeTicks } from "../../scale";
 import { clock, day, moment } from "../../times";
 import { units } from "../../words/part";
-import { drawn, type Speech, tickText } from "./columns";
-import type { Scale } from "./Experiment";
+import { drawn, type Speech, tickText } from "../../columns";
+import type { Scale } from "../../columns";
 import { type Point, runs } from "./series";
 
 interface Props {

@@ -9,9 +9,10 @@ import { Pill } from "../../parts/Pill";
 import { ArmName } from "../../parts/Shape";
 import { query } from "../../router";
 import { capital, inner, joined, units } from "../../words/part";
-import { axisFor, drawn, endsOf, type Speech, speechOf, tickText } from "./columns";
+import { axisFor, drawn, endsOf, type Speech, speechOf, tickText } from "../../columns";
 import type { Scale as Lines } from "../../scale";
-import type { Scale, Shown } from "./Experiment";
+import type { Scale } from "../../columns";
+import type { Shown } from "./Experiment";
 
 /** More values than people compare; the rest is in the JSON and in SQL. */
 const VALUES_MAX = 12;

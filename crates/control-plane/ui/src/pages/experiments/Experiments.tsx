@@ -70,7 +70,9 @@ function Loaded({ list, failed, retry }: { list: List; failed: boolean; retry: (
       </div>
       <Filters list={list} filter={filter} all={all} />
       {groups.length === 0 ? <Nothing all={list.experiments.length} /> : (
-        <section class="card" aria-label="List" {...guard}>
+        // The offer to sort is inside what is guarded: on the way to it nothing moves.
+        <div {...guard}>
+        <section class="card" aria-label="List">
           <table class="list" role="table">
             <caption class="vh">Experiments with the state of their primary metric</caption>
             <thead role="rowgroup">
@@ -117,14 +119,15 @@ function Loaded({ list, failed, retry }: { list: List; failed: boolean; retry: (
             ))}
           </table>
         </section>
+        <div class="changes" role="status">
+          {waiting > 0 && (
+            <button type="button" class="btn main" onClick={sortAgain}>
+              {waiting} changed · Sort again
+            </button>
+          )}
+        </div>
+        </div>
       )}
-      <div class="changes" role="status">
-        {waiting > 0 && (
-          <button type="button" class="btn main" onClick={sortAgain}>
-            {waiting} changed · Sort again
-          </button>
-        )}
-      </div>
       <div class="foot" />
     </div>
   );
