@@ -56,7 +56,8 @@ export function speechOf(metric: Metric, comparisons: Comparison[], scale: Scale
   const say = scale === "lift" ? (value: number) => lift(value, decimals) : (value: number) => difference(value, metric.unit, decimals);
   return {
     point: (value) => (value === null ? (scale === "lift" ? "undefined" : "–") : say(value)),
-    range: (it) => range(it.low, it.high, it.shape, say),
+    // The unit is said once.
+    range: (it) => range(it.low, it.high, it.shape, say).replace(/ points(?= (to|or) )/g, ""),
     mean: (value) => mean(value, metric.unit, Math.max(meanDecimals, fewest(metric, value))),
     tick: (value) => (scale === "lift" ? tickText(value) : bare(difference(value, metric.unit, 6))),
   };

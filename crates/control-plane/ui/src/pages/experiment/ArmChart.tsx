@@ -86,7 +86,7 @@ export function ArmChart({ it, points, y, minimum, speech, alpha, unit, byUnits,
             <>
               {minimum !== null && (
                 <span class="note bare right t-better" style={{ top: `${(100 - at(y, minimum)).toFixed(1)}%` }}>
-                  minimum {scale === "lift" ? tickText(minimum) : speech.tick(minimum)}
+                  minimum {scale === "lift" ? tickText(minimum) : speech.point(minimum)}
                 </span>
               )}
               {versions.map((point) => (
