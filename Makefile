@@ -8,10 +8,11 @@ SHELL := /bin/bash
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka's jars, the dashboard's packages
+deps: ## Install what is missing: system packages, the ClickHouse engine, Kafka's jars, schemathesis, the dashboard's packages
 	@.ci/install-system
 	@.ci/install-clickhouse
 	@.ci/install-kafka
+	@.ci/install-schemathesis
 	@.ci/install-ui
 
 demo: ## Play a published e-mail experiment of 64,000 customers through the whole system

@@ -2,7 +2,7 @@
 
 use crate::json::{finite, optional, status_name, unit_of};
 use crate::results::{ExperimentResult, MetricResult};
-use crate::verdict::{Finding, Verdict, arm, pair_units};
+use crate::verdict::{Finding, Verdict, arm, drifts, pair_units};
 use assay_experiment::{Direction, Role, Status, format_time};
 use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
@@ -33,7 +33,8 @@ impl Summary {
             _ => "undecided",
         };
         let primary = experiment.metrics.iter().find(|metric| metric.role == Role::Primary);
-        let codes: Vec<&str> = alarms.iter().map(|it| it.code).collect();
+        let mut codes: Vec<&str> = alarms.iter().map(|it| it.code).collect();
+        codes.dedup();
         let shown = primary.and_then(|metric| comparison(metric, verdict.variant.as_deref()));
         let row = json!({
             "experiment": experiment.id, "title": experiment.title, "owner": experiment.owner, "unit_name": experiment.unit,
@@ -53,7 +54,9 @@ fn alarms(experiment: &ExperimentResult, verdict: &Verdict) -> Vec<Finding> {
         let finding = arm(experiment, metric, it)?;
         (finding.code == "harm").then_some(Finding { code: "guardrail_harm", ..finding })
     });
-    let drift = verdict.arms.iter().filter(|it| it.2.code == "drift").map(|it| it.2.clone());
+    let drift =
+        metrics().filter(|(metric, it)| metric.role == Role::Primary && it.comparison.as_ref().is_some_and(drifts));
+    let drift = drift.filter_map(|(metric, it)| Some(Finding { code: "drift", ..arm(experiment, metric, it)? }));
     let mut found: Vec<Finding> = harm.chain(verdict.blocked_by.iter().cloned()).chain(drift).collect();
     let misbucketed: u64 = experiment.misbucketed.values().sum();
     let share = misbucketed as f64 / experiment.exposures.max(1) as f64;

@@ -226,11 +226,13 @@ pub(crate) fn arm(experiment: &ExperimentResult, metric: &MetricResult, arm: &Ar
             Some(finding.with("share", json!(units / planned as f64)))
         }
         Method::FixedHorizon => Some(concluded(finding(""), metric, comparison, decided)),
-        Method::AlwaysValid if comparison.remembered.is_some_and(|it| it.running.drift_suspected()) => {
-            Some(finding("drift"))
-        }
+        Method::AlwaysValid if !decided && drifts(comparison) => Some(finding("drift")),
         Method::AlwaysValid => {
             let mut found = concluded(finding(""), metric, comparison, decided);
+            // What was decided stays decided, and people have to know that no single effect fits.
+            if drifts(comparison) {
+                found = found.with("drift_suspected", json!(true));
+            }
             let alone = comparison.remembered.map_or(comparison.always_valid.p_value, |it| it.running.p_value);
             if !decided && alone < experiment.alpha {
                 found = found.with("excludes_zero_before_correction", json!(true));
@@ -238,6 +240,11 @@ pub(crate) fn arm(experiment: &ExperimentResult, metric: &MetricResult, arm: &Ar
             Some(found)
         }
     }
+}
+
+/// Whether intervals of different times do not overlap.
+pub(crate) fn drifts(comparison: &Comparison) -> bool {
+    comparison.remembered.is_some_and(|it| it.running.drift_suspected())
 }
 
 /// The interval that decides, and the arguments that every comparison has.

@@ -1,5 +1,6 @@
 //! Everything in one process: log, embedded ClickHouse, pipeline, analysis, health.
 
+use crate::archive::Tables;
 use crate::definitions;
 use crate::health::{self, Health};
 use crate::overseer::{self, Seer};
@@ -9,10 +10,12 @@ use crate::settings::{ClickHouseAt, Settings};
 use anyhow::{Context, Result, anyhow};
 use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, Stamping, TopicSpec};
-use assay_control_plane::http::{Board, Sources};
+use assay_control_plane::http::{Board, Published, Sources};
 use assay_control_plane::{Publisher, install};
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
+use assay_experiment::ConfigVersion;
 use assay_experiment::control::Genesis;
+use assay_experiment::snapshot::Snapshot;
 use assay_pipeline::{
     ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline,
     SystemClock, Topics,
@@ -119,13 +122,17 @@ impl Engine {
                 ClickHouseAt::Url(_) => prepare_later(&runtime, tables.clone(), stopped.clone()),
             }
         }
+        let (in_force, definitions) = watch::channel(None);
         if runs(Part::ControlPlane) {
             publish(log.as_ref(), settings, &topics, &genesis)?;
+            let directory = settings.data.join("control");
+            announce(&Publisher::new(log.as_ref(), &topics.events, genesis.partitions, &directory), &in_force);
             runtime.spawn(keep_published(
                 log.clone(),
                 topics.events.clone(),
                 genesis.partitions,
-                settings.data.join("control"),
+                directory,
+                in_force,
                 stopped.clone(),
             ));
         }
@@ -149,6 +156,7 @@ impl Engine {
             false => None,
         };
         let health = Arc::new(Health::new(registry, pipeline.clone())?);
+        let board = Arc::new(Board::new(BOARD_BYTES));
         let reporter = match runs(Part::Analysis) {
             true => Some(Reporter::start(
                 log.clone(),
@@ -157,6 +165,7 @@ impl Engine {
                 store,
                 clickhouse.clone(),
                 health.clone(),
+                board.clone(),
                 settings.snapshot_every,
             )),
             false => None,
@@ -170,12 +179,12 @@ impl Engine {
             settings.dashboards.clone(),
         );
         let doors = assay_control_plane::http::router(Sources {
-            board: Arc::new(Board::new(BOARD_BYTES)),
-            archive: None,
-            definitions: watch::channel(None).1,
+            board,
+            archive: Some(Arc::new(Tables::new(clickhouse.clone()))),
+            definitions,
             planner: Some(Arc::new(Desk::default())),
             overseer: Some(Arc::new(seer)),
-            read_token: None,
+            read_token: settings.read_token.clone(),
             stopped: stopped.clone(),
             now_ms: health::now_ms,
         });
@@ -302,20 +311,45 @@ fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesi
     Ok(())
 }
 
+/// Tells the doors which definitions are in force.
+fn announce(publisher: &Publisher<'_>, in_force: &watch::Sender<Option<Arc<Published>>>) {
+    let version = match publisher.published() {
+        Ok(version) => version,
+        Err(problem) => {
+            tracing::error!(%problem, "the definitions in force are not known");
+            return;
+        }
+    };
+    let Some(version) = version else { return };
+    in_force.send_if_modified(|known| {
+        let newer = known.as_ref().is_none_or(|known| known.version != version.number);
+        if newer {
+            let document = Snapshot::new(ConfigVersion(version.number), version.bodies.clone()).encode().into();
+            *known = Some(Arc::new(Published { version: version.number, document, bodies: version.bodies }));
+        }
+        newer
+    });
+}
+
 /// Every few minutes: what was published must never leave the log with old records, and what others published becomes known.
 async fn keep_published(
     log: Arc<dyn Log>,
     events: String,
     partitions: u32,
     directory: PathBuf,
+    in_force: watch::Sender<Option<Arc<Published>>>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let in_force = Arc::new(in_force);
     // The sender says so once, or is dropped.
     while tokio::time::timeout(KEEP_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
-        let (log, events, directory) = (log.clone(), events.clone(), directory.clone());
+        let (log, events, directory, in_force) = (log.clone(), events.clone(), directory.clone(), in_force.clone());
         let kept = tokio::task::spawn_blocking(move || {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Publisher::new(log.as_ref(), &events, partitions, &directory).keep(now.as_millis() as i64, RETENTION)
+            let publisher = Publisher::new(log.as_ref(), &events, partitions, &directory);
+            let kept = publisher.keep(now.as_millis() as i64, RETENTION);
+            announce(&publisher, &in_force);
+            kept
         });
         match kept.await {
             Ok(Ok(false)) => {}

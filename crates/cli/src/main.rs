@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to people is what a command does")]
 
 mod analyze;
+mod archive;
 mod bucket;
 mod check;
 mod dead_letters;
@@ -17,6 +18,7 @@ mod overseer;
 mod pace;
 mod peek;
 mod planning;
+mod posting;
 mod power;
 mod replay;
 mod report;

@@ -1,8 +1,10 @@
 //! The analysis on a thread: results to the topic, to ClickHouse, and to whoever looks; its snapshot into the store.
 
-use crate::health::Health;
+use crate::health::{Health, now_ms};
+use crate::{archive, posting};
 use assay_analysis::{AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, View, result_rows};
 use assay_broker::Log;
+use assay_control_plane::http::{Board, Posted};
 use assay_experiment::Span;
 use assay_experiment::control::Genesis;
 use assay_pipeline::{ClickHouse, DirectoryStore, Store, Topics};
@@ -17,6 +19,10 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(40);
 /// Between records in the results topic; every look is evaluated, not every one is published.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// Between looks on the board; people cannot read faster.
+const POST_EVERY: Duration = Duration::from_millis(250);
+/// Between whole looks in ClickHouse, unless something is decided: a day of them is some megabytes for each experiment.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Between rows in ClickHouse.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// Between snapshots of the analysis, at most; they are small, so less than between those of a partition.
@@ -43,6 +49,7 @@ struct Desk {
 struct Bundle {
     results: Vec<u8>,
     aggregates: Vec<u8>,
+    looks: Vec<u8>,
 }
 
 struct Work {
@@ -52,6 +59,7 @@ struct Work {
     store: Arc<DirectoryStore>,
     prefix: String,
     health: Arc<Health>,
+    board: Arc<Board>,
     snapshot_every: Duration,
     stop: Arc<AtomicBool>,
     desk: Arc<Desk>,
@@ -59,6 +67,7 @@ struct Work {
 
 impl Reporter {
     /// Starts the threads.
+    #[allow(clippy::too_many_arguments, reason = "each is another part, and all are needed")]
     pub fn start(
         log: Arc<dyn Log>,
         topics: &Topics,
@@ -66,6 +75,7 @@ impl Reporter {
         store: Arc<DirectoryStore>,
         clickhouse: ClickHouse,
         health: Arc<Health>,
+        board: Arc<Board>,
         snapshot_every: Duration,
     ) -> Self {
         health.expect_analysis();
@@ -78,6 +88,7 @@ impl Reporter {
             store,
             prefix: format!("analysis/{}/", genesis.log),
             health,
+            board,
             snapshot_every: snapshot_every.min(SNAPSHOT_EVERY_MAX),
             stop: stop.clone(),
             desk: desk.clone(),
@@ -128,6 +139,9 @@ struct Times {
     published: Instant,
     written: Instant,
     kept: Instant,
+    posted: Instant,
+    /// When a whole look was written, and what it said of each experiment.
+    looked: (Instant, Vec<String>),
 }
 
 /// What was shown last: when a view differs from it, there is something to tell.
@@ -160,8 +174,14 @@ impl Work {
         let mut service =
             Service::open(self.log.clone(), aggregates, results, crate::build(), self.late, self.restore())?;
         let now = Instant::now();
-        let mut times = Times { published: now - PUBLISH_EVERY, written: now - WRITE_EVERY, kept: now };
-        let (mut shown, mut published, mut unkept) = (None, None, false);
+        let mut times = Times {
+            published: now - PUBLISH_EVERY,
+            written: now - WRITE_EVERY,
+            kept: now,
+            posted: now - POST_EVERY,
+            looked: (now - LOOK_EVERY, Vec::new()),
+        };
+        let (mut shown, mut posted, mut published, mut unkept) = (None, None, None, false);
         loop {
             let stopping = self.stop.load(Ordering::SeqCst);
             unkept |= service.step(POLL)?;
@@ -172,6 +192,14 @@ impl Work {
             self.health.show(view.as_ref().filter(|_| is != shown), frozen.clone(), service.caught_up());
             shown = is;
             if let Some(view) = &view
+                && posted != shown
+                && (times.posted.elapsed() >= POST_EVERY || stopping)
+            {
+                self.board.post(posting::posted(view, crate::build(), now_ms()));
+                posted = Some(Shown::of(view));
+                times.posted = Instant::now();
+            }
+            if let Some(view) = &view
                 && published != shown
                 && (times.published.elapsed() >= PUBLISH_EVERY || stopping)
             {
@@ -179,7 +207,7 @@ impl Work {
                 published = Some(Shown::of(view));
                 times.published = Instant::now();
                 if times.written.elapsed() >= WRITE_EVERY || stopping {
-                    self.hand_over(&mut service, &view.aligned);
+                    self.hand_over(&mut service, &view.aligned, &mut times.looked);
                     times.written = Instant::now();
                 }
             }
@@ -235,13 +263,25 @@ impl Work {
     }
 
     /// Rows for ClickHouse, unless it still has the last ones.
-    fn hand_over(&self, service: &mut Service, newest: &Results) {
+    fn hand_over(&self, service: &mut Service, newest: &Results, looked: &mut (Instant, Vec<String>)) {
         let mut bundle = self.desk.bundle.lock().expect("no code panics while it holds this lock");
         if bundle.is_none() {
-            *bundle = Some(Bundle { results: result_rows(newest), aggregates: service.changed_aggregates() });
+            let looks = self.board.newest().filter(|posted| is_due(posted, looked));
+            let looks = looks.map_or_else(Vec::new, |posted| archive::kept(&posted.aligned, posted.published_ms));
+            *bundle = Some(Bundle { results: result_rows(newest), aggregates: service.changed_aggregates(), looks });
             self.desk.filled.notify_all();
         }
     }
+}
+
+/// Whether a look is to be kept whole: now and then, and when it says something else than the one before.
+fn is_due(posted: &Posted, (at, before): &mut (Instant, Vec<String>)) -> bool {
+    let said: Vec<String> = posted.aligned.experiments.iter().map(|it| it.said.clone()).collect();
+    let due = at.elapsed() >= LOOK_EVERY || *before != said;
+    if due {
+        (*at, *before) = (Instant::now(), said);
+    }
+    due
 }
 
 fn write(desk: &Desk, clickhouse: &ClickHouse, stop: &AtomicBool) {
@@ -255,14 +295,15 @@ fn write(desk: &Desk, clickhouse: &ClickHouse, stop: &AtomicBool) {
             (held, _) = desk.filled.wait_timeout(held, POLL * 5).expect("no code panics while it holds this lock");
         }
         let Some(bundle) = held.as_ref() else { continue };
-        let (results, aggregates) = (bundle.results.clone(), bundle.aggregates.clone());
+        let (results, aggregates, looks) = (bundle.results.clone(), bundle.aggregates.clone(), bundle.looks.clone());
         drop(held);
         let put = |table: &str, columns: &str, rows: Vec<u8>| match rows.is_empty() {
             true => Ok(()),
             false => clickhouse.insert_json(table, columns, rows),
         };
         let outcome = put("variant_aggregates", AGGREGATE_COLUMNS, aggregates)
-            .and_then(|()| put("experiment_results", RESULT_COLUMNS, results));
+            .and_then(|()| put("experiment_results", RESULT_COLUMNS, results))
+            .and_then(|()| put("experiment_looks", archive::LOOK_COLUMNS, looks));
         match outcome {
             Ok(()) => {
                 failing = false;

@@ -31,6 +31,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let engine = Engine::start(&settings, &arguments.only)?;
     eprintln!("log          {} ({} partitions, {})", settings.log, engine.genesis.partitions, engine.genesis.log);
     eprintln!("clickhouse   {}, database {}", engine.clickhouse_url, settings.database);
+    eprintln!("results      http://{}/experiments, /v1/experiments, /openapi.json", engine.http);
     eprintln!("health       http://{}/readyz, /livez, /metrics", engine.http);
     eprintln!("running; Ctrl-C stops");
     wait_for_signal()?;

@@ -44,6 +44,9 @@ pub struct Given {
     /// Where /metrics, /livez and /readyz answer.
     #[arg(long, value_name = "IP:PORT", env = "ASSAY_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// What readers of results have to show as a bearer token. Default: nothing.
+    #[arg(long, value_name = "TOKEN", env = "ASSAY_READ_TOKEN", hide_env_values = true)]
+    pub read_token: Option<String>,
     /// Where dashboards of /metrics are, for a link on the status page.
     #[arg(long, value_name = "URL", env = "ASSAY_DASHBOARDS")]
     pub dashboards: Option<String>,
@@ -76,6 +79,8 @@ pub struct Settings {
     pub config: Option<PathBuf>,
     /// Where health and metrics answer.
     pub listen: SocketAddr,
+    /// What readers of results have to show.
+    pub read_token: Option<String>,
     /// Where dashboards of /metrics are.
     pub dashboards: Option<String>,
     /// Between snapshots.
@@ -111,6 +116,7 @@ impl Given {
             clickhouse_listen: self.clickhouse_listen.or(file.clickhouse_listen),
             config: self.config.or(file.config),
             listen: self.listen.or(file.listen),
+            read_token: self.read_token.or(file.read_token),
             dashboards: self.dashboards.or(file.dashboards),
             snapshot_seconds: self.snapshot_seconds.or(file.snapshot_seconds),
             spill_bytes: self.spill_bytes.or(file.spill_bytes),
@@ -157,6 +163,7 @@ impl Given {
             login: (self.clickhouse_user, self.clickhouse_password),
             config: self.config,
             listen: self.listen.unwrap_or(listen(8080)),
+            read_token: self.read_token.filter(|token| !token.is_empty()),
             dashboards: self.dashboards,
             snapshot_every: Duration::from_secs(self.snapshot_seconds.unwrap_or(30)),
             spill_bytes: self.spill_bytes.unwrap_or(16 << 30),

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Number, name and statements, in order; never changed once published.
-const MIGRATIONS: [(u32, &str, &str); 2] = [
+const MIGRATIONS: [(u32, &str, &str); 3] = [
     (1, "tables", include_str!("../../../schemas/clickhouse/0001_tables.sql")),
     (2, "views", include_str!("../../../schemas/clickhouse/0002_views.sql")),
+    (3, "looks", include_str!("../../../schemas/clickhouse/0003_looks.sql")),
 ];
 
 /// How many blocks a table has to remember, so that a retried insert is recognised.

@@ -130,6 +130,14 @@ impl ClickHouse {
         })
     }
 
+    /// The same with values for the `{name:Type}` of the query, which ClickHouse reads apart from its text.
+    pub fn ask(&self, sql: &str, parameters: &[(&str, String)], format: &str) -> Result<Vec<u8>, SinkError> {
+        let client = self.client.clone().with_database(&self.database);
+        let query = client.query_raw(sql).with_setting("output_format_json_quote_64bit_integers", "0");
+        let query = parameters.iter().fold(query, |query, (name, value)| query.param(name, value));
+        self.within(async move { Ok(query.fetch_bytes(format)?.collect().await?.to_vec()) })
+    }
+
     /// Runs a query and gives its result in a format of ClickHouse's. Blocks; not for asynchronous code.
     pub fn query(&self, sql: &str, format: &str) -> Result<Vec<u8>, SinkError> {
         let client = self.client.clone().with_database(&self.database);

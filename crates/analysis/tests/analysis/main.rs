@@ -7,3 +7,4 @@ mod harness;
 mod numbers;
 mod published;
 mod restart;
+mod verdicts;

@@ -155,6 +155,7 @@ pub(crate) mod tests {
             in_force: true,
             body: format!("{{\"experiment\":\"shop\",\"fill\":\"{}\"}}", "x".repeat(bytes)),
             summary: "{}".to_owned(),
+            said: String::new(),
             group: "undecided",
             alarms: alarms.iter().map(alarm).collect(),
         };

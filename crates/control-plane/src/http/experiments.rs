@@ -100,7 +100,7 @@ struct Asked {
     tag = "results",
     params(
         ("id" = String, Path, description = "Id of the experiment.", example = "checkout-v3"),
-        ("look" = Option<String>, Query, description = "The newest look at or before this instant (RFC 3339), instead of the newest."),
+        ("look" = Option<String>, Query, format = DateTime, description = "The newest look at or before this instant (RFC 3339), instead of the newest."),
         ("segment" = Option<String>, Query, description = "Only the segments of this attribute (`country`), or one of them (`country:DE`)."),
     ),
     responses(
@@ -126,7 +126,7 @@ async fn results(
     tag = "results",
     params(
         ("id" = String, Path, description = "Id of the experiment.", example = "checkout-v3"),
-        ("look" = Option<String>, Query, description = "The newest look at or before this instant (RFC 3339), instead of the newest."),
+        ("look" = Option<String>, Query, format = DateTime, description = "The newest look at or before this instant (RFC 3339), instead of the newest."),
         ("segment" = Option<String>, Query, description = "Only the segments of this attribute (`country`), or one of them (`country:DE`)."),
     ),
     responses(
@@ -225,9 +225,7 @@ pub(crate) fn unknown(doors: &Doors, id: &str) -> Problem {
 
 /// A time in a query.
 pub(crate) fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    parse_time(text).map_err(|problem| {
-        Problem::wrong("time", format!("'{name}' {problem}; write a time with zone such as 2026-05-01T09:30:00Z"))
-    })
+    parse_time(text).map_err(|problem| Problem::wrong("time", format!("'{name}': {problem}")))
 }
 
 /// JSON with the time of the server, which makes no two answers differ.

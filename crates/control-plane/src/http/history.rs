@@ -62,8 +62,8 @@ struct Asked {
         ("id" = String, Path, description = "Id of the experiment.", example = "checkout-v3"),
         ("metric" = Option<String>, Query, description = "Id of the metric, or `srm` for the split. Absent: the first primary metric."),
         ("variant" = Option<String>, Query, description = "A treatment. Absent: all of them."),
-        ("from" = Option<String>, Query, description = "First look (RFC 3339)."),
-        ("to" = Option<String>, Query, description = "Last look (RFC 3339)."),
+        ("from" = Option<String>, Query, format = DateTime, description = "First look (RFC 3339)."),
+        ("to" = Option<String>, Query, format = DateTime, description = "Last look (RFC 3339)."),
         ("points" = Option<usize>, Query, description = "Points of each series, at most; first, last, lowest, highest and the decision stay.", minimum = 2, maximum = 4000),
     ),
     responses(

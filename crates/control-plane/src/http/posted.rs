@@ -40,6 +40,8 @@ pub struct PostedExperiment {
     pub body: String,
     /// Its row in the list, a JSON object.
     pub summary: String,
+    /// The codes of its verdict: a change of them is worth keeping.
+    pub said: String,
     /// Which group of the list the row is in.
     pub group: &'static str,
     /// What is wrong with it now.
@@ -62,6 +64,19 @@ impl Cut {
             it.body.len() + it.summary.len() + it.alarms.iter().map(|alarm| alarm.arguments.len()).sum::<usize>()
         };
         self.frame.len() + self.experiments.iter().map(of).sum::<usize>()
+    }
+
+    /// Ids of the experiments, each once.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        // Phases of one experiment stand together.
+        let first = |at: usize| at == 0 || self.experiments[at - 1].id != self.experiments[at].id;
+        (0..self.experiments.len()).filter(move |&at| first(at)).map(|at| self.experiments[at].id.as_str())
+    }
+
+    /// Results with one experiment, for an archive.
+    pub fn document(&self, id: &str) -> Option<String> {
+        let phases = self.phases(id);
+        (!phases.is_empty()).then(|| self.results(phases.iter().map(|it| it.body.as_str()), &[]))
     }
 
     /// The phases of an experiment.

@@ -86,7 +86,7 @@ async fn log(State(doors): State<Shared>, Path(id): Path<String>, headers: Heade
         let at = time(version.at);
         let changed = before.as_ref().map_or_else(Vec::new, |before| differing(before, &body));
         let entry = object!({
-            "at": at, "kind": "version", "config_version": version.version, "actor": body["owner"], "status": body["status"],
+            "at": at, "kind": "version", "config_version": version.version, "actor": body["owner"].as_str().unwrap_or_default(), "status": body["status"],
             "changed": changed,
         });
         entries.push((at.unwrap_or_default(), entry));
