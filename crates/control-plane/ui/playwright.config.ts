@@ -13,8 +13,9 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   reporter: "line",
-  timeout: 30_000,
-  expect: { timeout: 10_000 },
+  // Generous, because other tests may hold the processors.
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   use: {
     browserName: "chromium",
     // Containers have no user namespaces for its sandbox; the page under test is ours.

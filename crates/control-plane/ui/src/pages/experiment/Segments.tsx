@@ -117,6 +117,8 @@ function rowsOf(experiment: Experiment, attribute: string, metric: Metric): Valu
   return experiment.segments
     .filter((it) => it.attribute === attribute)
     .map((it) => ({ value: it.value, units: sum(Object.values(it.units)), comparisons: of(it) ? compare(experiment, of(it) as Metric) : [] }))
+    // "other" is always there, and says nothing while nobody is in it.
+    .filter((it) => it.units > 0 || it.value !== "other")
     .sort((a, b) => Number(a.value === "other") - Number(b.value === "other") || b.units - a.units)
     .slice(0, VALUES_MAX);
 }
