@@ -8,14 +8,14 @@ export function AsTable({ caption, columns, rows }: { caption: string; columns: 
   const open = useSignal(false);
   return (
     <>
-      <p class="as-table">
-        <button type="button" class="link small faint" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
+      <p class="as-table small faint">
+        <button type="button" class="link" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
           {open.value ? "Hide table" : "Show as table"}
         </button>
       </p>
       {open.value && (
         <div class="tbl-tall">
-          <Table caption={caption} columns={columns} rows={rows} />
+          <Table caption={`Table: ${caption}`} columns={columns} rows={rows} />
         </div>
       )}
     </>

@@ -4,10 +4,10 @@ import type { PlanAnswer } from "../../api/schema";
 import { Card } from "../../parts/Card";
 import { Plot, type Reading } from "../../parts/Plot";
 import { line, across, steps, SIZE } from "../../path";
-import { count, countShort, percent } from "../../numbers";
+import { count, percent } from "../../numbers";
 import { endOf, shares, sizeTicks, stepAt, stepped, valueAt } from "./lines";
 import { AsTable } from "./AsTable";
-import { liftNoun, METHODS, plain, share, difference } from "./words";
+import { liftNoun, METHODS, plain, share, difference, tickCount } from "./words";
 
 const GRID = [0, 0.25, 0.5, 0.75, 1];
 /** Points at which the arrow keys stop. */
@@ -53,6 +53,12 @@ export function Chance({ answer, noun }: { answer: PlanAnswer; noun: string }) {
   const title = `Chance to have shown ${effect}`;
   const label = `${title}, by number of ${noun}: ${name} reaches ${share(power)} at ${count(headline.at_most)}, one look at ${count(headline.one_look)}.`;
   const left = x(headline.at_most) > 55;
+  const gap = x(headline.at_most) - x(headline.one_look);
+  // Two lines so near each other have their notes one above the other; on a phone there is room for one note between lines that are not.
+  const close = gap < 24;
+  const narrow = gap < 60;
+  const before = (units: number) => ({ right: `${(100.8 - x(units)).toFixed(1)}%`, textAlign: "right" as const });
+  const after = (units: number) => ({ left: `${(x(units) + 0.8).toFixed(1)}%` });
   return (
     <Card title={title} about={about} class="block">
       <figure class="fig inset">
@@ -63,7 +69,7 @@ export function Chance({ answer, noun }: { answer: PlanAnswer; noun: string }) {
             extra: index % 2 === 1,
             text: (
               <>
-                {countShort(tick.units)}
+                {tickCount(tick.units)}
                 {tick.day !== null && (
                   <>
                     <br />
@@ -81,13 +87,13 @@ export function Chance({ answer, noun }: { answer: PlanAnswer; noun: string }) {
               {!fixed && <span class="vl same" style={{ left: `${x(headline.one_look).toFixed(2)}%`, top: `${100 * (1 - power)}%` }} />}
               <span class={fixed ? "vl same" : "vl"} style={{ left: `${x(headline.at_most).toFixed(2)}%`, top: `${100 * (1 - power)}%` }} />
               {!fixed && (
-                <span class="note low" style={left && headline.one_look < 0.9 * headline.at_most ? { left: `${(x(headline.one_look) + 0.8).toFixed(1)}%` } : { right: `${(100.8 - x(headline.one_look)).toFixed(1)}%`, textAlign: "right" }}>
+                <span class={narrow && !close ? "note low hide-s" : "note low"} style={close || !left ? before(headline.one_look) : after(headline.one_look)}>
                   fixed: one look
                   <br />
                   at {count(headline.one_look)}
                 </span>
               )}
-              <span class={fixed ? "note low" : "note low t-better"} style={left ? (fixed || headline.one_look < 0.9 * headline.at_most ? { right: `${(100.8 - x(headline.at_most)).toFixed(1)}%`, textAlign: "right" } : { left: `${(x(headline.at_most) + 0.8).toFixed(1)}%` }) : { left: `${(x(headline.at_most) + 0.8).toFixed(1)}%` }}>
+              <span class={`note low${fixed ? "" : " t-better"}${close && !fixed ? " second" : ""}`} style={left ? before(close ? Math.min(headline.one_look, headline.at_most) : headline.at_most) : after(headline.at_most)}>
                 {fixed ? "one look" : name}:
                 <br />
                 {fixed ? "at" : "at most"} {count(headline.at_most)}

@@ -5,12 +5,12 @@ import { Card } from "../../parts/Card";
 import { Failure } from "../../parts/Failure";
 import { Plot, type Reading } from "../../parts/Plot";
 import { across, line, SIZE, steps, type Point } from "../../path";
-import { count, countShort, percent, plural, pValue } from "../../numbers";
+import { count, percent, plural, pValue } from "../../numbers";
 import { AsTable } from "./AsTable";
 import { seedOf } from "./inputs";
-import { falls, leastOf, logDown, looksAt } from "./lines";
+import { falls, leastOf, logDown, looksAt, roomFor } from "./lines";
 import { change, inputs, useAnswer } from "./state";
-import { share } from "./words";
+import { share, tickCount } from "./words";
 
 interface Props {
   rate: number;
@@ -75,6 +75,10 @@ function agreement(peek: PeekAnswer): number {
   return Math.max(...peek.ever.flatMap((it) => [it.ordinary, it.always_valid].map((one) => Math.abs(one.simulated - one.theory))));
 }
 
+/** Of the words on the line, about, in thousandths of a picture that is 390 px wide. */
+const WORD_WIDTH = 270;
+const WORD_HEIGHT = 90;
+
 function Path({ peek, noun }: { peek: PeekAnswer; noun: string }) {
   const least = leastOf(peek);
   const x = (at: number) => (SIZE * (at + 1)) / peek.looks;
@@ -101,7 +105,7 @@ function Path({ peek, noun }: { peek: PeekAnswer; noun: string }) {
     ),
     spoken: `Look ${at + 1}: ordinary p ${pValue(it.ordinary)}, always-valid p ${pValue(it.always_valid)}`,
   }));
-  const high = last !== undefined && y(last.always_valid) < 90;
+  const word = roomFor(y(last?.always_valid ?? 1), points((it) => it.ordinary), WORD_WIDTH, WORD_HEIGHT);
   const title = `One simulated experiment without effect: ${often}; ${never}`;
   return (
     <figure class="fig inset">
@@ -109,12 +113,12 @@ function Path({ peek, noun }: { peek: PeekAnswer; noun: string }) {
         label={title}
         height="mid"
         y={[...tens.filter((p) => !near(p)), peek.alpha].map((p) => ({ at: y(p) / 10, text: p >= 1e-4 ? String(p) : p.toExponential(0).replace("-", "−") }))}
-        x={[0, 0.25, 0.5, 0.75, 1].map((it, at) => ({ at: 100 * it, text: it === 0 ? "0" : countShort(peek.units * it), extra: at % 2 === 1 }))}
+        x={[0, 0.25, 0.5, 0.75, 1].map((it, at) => ({ at: 100 * it, text: it === 0 ? "0" : tickCount(peek.units * it), extra: at % 2 === 1 }))}
         readings={readings}
         over={
           <>
             <span class="note t-worse right lowest">{often}</span>
-            <span class={high ? "note t-better bare" : "note t-better bare above"} style={{ left: "12%", top: `${y(last?.always_valid ?? 1) / 10}%` }}>
+            <span class="note t-better middle" style={{ left: `${word.x / 10}%`, top: `${word.y / 10}%` }}>
               always-valid p
             </span>
           </>

@@ -5,18 +5,19 @@ import { Card } from "../../parts/Card";
 import { Plot, type Reading } from "../../parts/Plot";
 import { Table } from "../../parts/Table";
 import { across, line, SIZE, type Point } from "../../path";
-import { count, countShort } from "../../numbers";
+import { count } from "../../numbers";
 import { rangeOf, ticksOf } from "../../scale";
+import { AsTable } from "./AsTable";
 import { effects } from "./lines";
-import { difference, findsWords, METHODS, plain, share, whenWords } from "./words";
+import { difference, findsWords, METHODS, plain, share, tickCount, whenWords } from "./words";
 
-export function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
+export default function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
   const relative = answer.lift !== null;
   const upwards = (answer.lift ?? answer.difference) > 0;
   const of = (it: Still["curve"][number]) => (relative ? (upwards ? it.lift_up : it.lift_down) : upwards ? it.difference_up : it.difference_down);
   const wanted = Math.abs(answer.lift ?? answer.difference);
   const Noun = noun.charAt(0).toUpperCase() + noun.slice(1);
-  const rows = still.at.map((it) => {
+  const rows = [...still.at].sort((a, b) => a.units - b.units).map((it) => {
     const words = findsWords(it, answer.kind);
     const enough = Math.abs(of(it) ?? Number.POSITIVE_INFINITY) <= wanted * (1 + 1e-6);
     return [whenWords(it), count(it.units), words.up, words.down, enough ? "yes" : "not yet"];
@@ -74,7 +75,7 @@ function Curve({ answer, still, noun, of, wanted }: CurveProps) {
       <Plot
         label={`${title}: ${count(now)} so far.`}
         height="mid"
-        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: countShort(it), extra: at % 2 === 1 }))}
+        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: tickCount(it), extra: at % 2 === 1 }))}
         y={scale.ticks.map((it) => ({ at: y(it) / 10, text: say(it) }))}
         readings={readings}
         over={
@@ -83,7 +84,7 @@ function Curve({ answer, still, noun, of, wanted }: CurveProps) {
             <span class="note" style={x(now) > 600 ? { right: `${100.8 - x(now) / 10}%`, top: "2px" } : { left: `${x(now) / 10 + 0.8}%`, top: "2px" }}>
               now: {count(now)}
             </span>
-            <span class="note faint bare right" style={{ top: `${y(wanted) / 10}%` }}>
+            <span class="note faint bare above" style={{ left: "2px", top: `${y(wanted) / 10}%` }}>
               wanted {say(wanted)}
             </span>
           </>
@@ -95,6 +96,7 @@ function Curve({ answer, still, noun, of, wanted }: CurveProps) {
         <path d={across(y(wanted))} stroke="var(--ink-3)" stroke-dasharray="4 3" />
         <path d={line(points.map(([units = 0, value = 0]): Point => [x(units), y(value)]))} fill="none" stroke="var(--better)" stroke-width="2.2" />
       </Plot>
+      <AsTable caption={title} columns={[{ name: noun, number: true }, { name: "finds", number: true }]} rows={points.map(([units = 0, value = 0]) => [count(units), say(value)])} />
     </figure>
   );
 }

@@ -25,7 +25,7 @@ export function Ways({ answer, noun, looks }: { answer: PlanAnswer; noun: string
   return (
     <Card title="Ways to read the same experiment" class="block">
       <Table
-        caption="Ways to read the same experiment"
+        caption="Methods side by side"
         columns={[{ name: "Method" }, { name: "You may look" }, { name: `${Noun} at most`, number: true }, { name: "On average", number: true }, { name: "Duration" }]}
         rows={rows}
       />
@@ -42,7 +42,7 @@ export function Boundaries({ answer, noun }: { answer: PlanAnswer; noun: string 
   return (
     <Card title="Bounds of the group sequential plan" about={`${looks === 1 ? "One look" : `${looks} looks, evenly spaced`}; alpha is spent as O'Brien and Fleming did: little early, almost all at the end. A look in between that would have stopped makes the test void.`} class="block">
       <Table
-        caption="Bounds of the group sequential plan"
+        caption="Bounds, look by look"
         columns={[{ name: "Look" }, { name: Noun, number: true }, { name: "Stop when |z| is at least", number: true }, { name: "or ordinary p below", number: true }, { name: "Alpha spent", number: true }, { name: "Chance to have stopped", number: true }]}
         rows={answer.boundaries.map((it) => [`${it.look} of ${looks}`, count(it.units), it.z >= 8 ? "never" : it.z.toFixed(3), it.z >= 8 ? "never" : pValue(it.p_value), it.alpha_spent < 1e-4 ? "<0.01%" : share(it.alpha_spent), percent(it.chance, 1)])}
       />

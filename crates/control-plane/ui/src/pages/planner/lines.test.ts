@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PeekAnswer } from "../../api/schema";
-import { falls, leastOf, logDown, looksAt, shares, sizeTicks, stepAt, stepped, valueAt } from "./lines";
+import { falls, leastOf, logDown, looksAt, roomFor, shares, sizeTicks, stepAt, stepped, valueAt } from "./lines";
 
 test("shares fall from the top of the picture", () => {
   expect(shares([[0, 0], [50, 0.8], [100, 1]], 100)).toEqual([[0, 1000], [500, expect.closeTo(200)], [1000, 0]]);
@@ -26,7 +26,7 @@ test("sizes have days", () => {
 
 test("a log axis falls from 1", () => {
   expect([logDown(1, 0.001), logDown(0.001, 0.001), logDown(1e-9, 0.001)].map(Math.round)).toEqual([0, 1000, 1000]);
-  expect([looksAt(1, 200), looksAt(200, 200), looksAt(1, 1)]).toEqual([0, 1000, 0]);
+  expect([looksAt(1, 200), looksAt(200, 200), looksAt(1, 1)].map((it) => Math.round(it))).toEqual([0, 1000, 0]);
 });
 
 test("looks below alpha in a row are one fall", () => {
@@ -34,4 +34,11 @@ test("looks below alpha in a row are one fall", () => {
   expect(falls(of([0.5, 0.01, 0.02, 0.5, 0.04]))).toEqual([[300, 700], [900, 1100]]);
   expect(leastOf(of([0.5]))).toBeCloseTo(0.004);
   expect(leastOf(of([1e-30]))).toBe(1e-12);
+});
+
+test("a word stands where the other line is far away", () => {
+  const low = Array.from({ length: 50 }, (_, at): [number, number] => [at * 20, at < 25 ? 150 : 900]);
+  const place = roomFor(150, low, 300, 80);
+  expect(place.x).toBeGreaterThanOrEqual(480);
+  expect(roomFor(20, [], 300, 80).y).toBe(70);
 });

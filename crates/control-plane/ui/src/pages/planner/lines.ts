@@ -1,6 +1,6 @@
 // Where the lines of the planner's pictures go. Pure.
 
-import type { Boundary, PeekAnswer, PlanAnswer, StillFinds } from "../../api/schema";
+import type { PeekAnswer, PlanAnswer, StillFinds } from "../../api/schema";
 import type { Point } from "../../path";
 import { SIZE } from "../../path";
 import { stepOf } from "../../scale";
@@ -78,4 +78,16 @@ export function effects(curve: StillFinds[], of: (it: StillFinds) => number | nu
   });
 }
 
-export const boundaryPoints = (boundaries: Boundary[]): Pair[] => boundaries.map((it) => [it.units, it.z]);
+/** Where beside a level line a word of this size has most room from another line: its left end and its middle, in the box of a picture. */
+export function roomFor(level: number, other: Point[], width: number, height: number): { x: number; y: number } {
+  const places = [level - height / 2 - 10, level + height / 2 + 10].filter((y) => y >= height / 2 && y <= SIZE - height / 2);
+  let best = { x: 0, y: places[0] ?? level, room: -1 };
+  for (const y of places) {
+    for (let x = 20; x + width <= SIZE; x += 20) {
+      const near = other.filter(([at]) => at >= x - 10 && at <= x + width + 10).map(([, it]) => Math.abs(it - y));
+      const room = Math.min(SIZE, ...near);
+      if (room > best.room) best = { x, y, room };
+    }
+  }
+  return best;
+}

@@ -1,6 +1,6 @@
 // The planner in words. Pure, so that tables can test them.
 
-import type { Boundary, MethodPlan, PlanAnswer, PlanHeadline, StillAt, StillFinds } from "../../api/schema";
+import type { MethodPlan, PlanAnswer, PlanHeadline, StillAt, StillFinds } from "../../api/schema";
 import { count, lift, percent, plural } from "../../numbers";
 import type { Kind, Method } from "./inputs";
 
@@ -32,10 +32,10 @@ export const share = (value: number): string => `${plain(value * 100)}%`;
 const signed = (value: number, text: string) => (value > 0 ? `+${text}` : text);
 
 /** A difference in the metric's unit. */
-export function difference(value: number | null, kind: Kind): string {
+export function difference(value: number | null, kind: Kind, digits = 3): string {
   if (value === null) return "none is found";
-  if (kind === "conversion") return signed(value, `${plain(value * 100, 3)} points`);
-  return signed(value, plain(value, 3));
+  if (kind === "conversion") return signed(value, `${plain(value * 100, digits)} points`);
+  return signed(value, plain(value, digits));
 }
 
 /** A lift without its sign, for a sentence: "a 10% lift", "a 10% drop". */
@@ -49,7 +49,19 @@ export function otherWay(answer: Pick<PlanAnswer, "kind" | "difference">): strin
   return `% relative = ${difference(answer.difference, answer.kind).replace(/^\+/, "")}`;
 }
 
-const weeks = (days: number) => plural(Math.round(days / 7), "full week");
+const WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+
+/** Two full weeks; small numbers in words, because they are not read off but remembered. */
+function weeks(days: number): string {
+  const n = Math.round(days / 7);
+  return `${WORDS[n] ?? count(n)} full ${n === 1 ? "week" : "weeks"}`;
+}
+
+/** Under an axis: 20k, 2.5M. */
+export function tickCount(units: number): string {
+  if (units < 1_000) return plain(units, 3);
+  return units < 1e6 ? `${plain(units / 1e3, 3)}k` : `${plain(units / 1e6, 3)}M`;
+}
 
 /** What is below the first number. */
 export function atMostWords(plan: MethodPlan, treatments: number, perDay: number | null): string {
@@ -61,7 +73,7 @@ export function atMostWords(plan: MethodPlan, treatments: number, perDay: number
 export function expectedWords(answer: PlanAnswer, plan: MethodPlan): string {
   const when = plan.days === null ? "" : `; day ${count(plan.days.on_average)}`;
   if (answer.method === "fixed_horizon") return `always, because nobody looks before${when}.`;
-  return `if the true effect is ${answer.lift === null ? difference(answer.difference, answer.kind) : share(answer.lift)}${when}.`;
+  return `if the true ${answer.lift === null ? `difference is ${difference(answer.difference, answer.kind)}` : `lift is ${share(answer.lift)}`}${when}.`;
 }
 
 /** 1.64× */
@@ -94,14 +106,10 @@ export function splitWords(answer: Pick<PlanAnswer, "splits" | "treatments">, no
   const short = (control: number) => (answer.treatments <= 2 ? name(control) : `control ${percentOf(control)}%`);
   const costs = answer.splits.filter((it) => Math.abs(it.control_share - equal) > 1e-9);
   const cheaper = costs.filter((it) => it.times < 0.995);
-  const dearer = costs.filter((it) => it.times >= 0.995);
+  const dearer = costs.filter((it) => it.times > 1.005);
   const list = (these: typeof costs) => these.map((it) => `${short(it.control_share)} ${times(it.times)}`).join(", ");
   const parts = [cheaper.length > 0 && `Cheaper than equal arms: ${list(cheaper)}.`, dearer.length > 0 && `Other splits cost more ${noun}: ${list(dearer)}.`];
   return parts.filter(Boolean).join(" ");
-}
-
-export function boundaryWords(look: Boundary): string {
-  return `stop when |z| is at least ${look.z.toFixed(3)}`;
 }
 
 const WHEN: Record<StillAt["when"], string> = {
@@ -122,7 +130,7 @@ export function findsWords(it: StillFinds, kind: Kind): { up: string; down: stri
   const say = (relative: number | null, absolute: number | null) => {
     if (absolute === null) return "none";
     if (relative === null) return difference(absolute, kind);
-    return `${lift(relative, Math.abs(relative) < 0.1 ? 1 : 0)} (${difference(absolute, kind)})`;
+    return `${lift(relative, Math.abs(relative) < 0.1 ? 1 : 0)} (${difference(absolute, kind, 2)})`;
   };
   return { up: say(it.lift_up, it.difference_up), down: say(it.lift_down, it.difference_down) };
 }

@@ -1,9 +1,133 @@
+// The system: one sentence, then events, partitions, sinks, edges, definitions, disk and build. Asked anew every two seconds while somebody looks.
+
+import { useEffect } from "preact/hooks";
+import type { Status as Report } from "../../api/schema";
+import { useResource } from "../../api/resource";
+import { announce } from "../../announce";
+import { shown } from "../../freshness";
+import { Failure } from "../../parts/Failure";
+import { Pill } from "../../parts/Pill";
+import { Skeleton } from "../../parts/Skeleton";
+import { count } from "../../numbers";
+import { age, clock, full, local } from "../../times";
+import { DeadLetters } from "./DeadLetters";
+import { Events } from "./Events";
+import { Partition } from "./Partition";
+import { Partitions } from "./Partitions";
+import { Rest } from "./Rest";
+import { LEVELS, lookWords, milliseconds, perSecond } from "./words";
+
+const EVERY_MS = 2_000;
+
 export default function Status({ rest }: { rest: string[] }) {
+  const report = useResource<Report>("/v1/status");
+  const known = report?.data.value ?? null;
+  const error = report?.error.value ?? null;
+  useEffect(() => {
+    const timer = setInterval(() => {
+      // A failure counts down to its own next try.
+      if (!document.hidden && report?.retryIn.peek() == null) report?.reload();
+    }, EVERY_MS);
+    return () => clearInterval(timer);
+  }, [report]);
+  useEffect(() => {
+    if (!known?.look) return;
+    // A look is as old as log time is ahead of it, and log time stands still with the slowest partition.
+    const slowest = Math.max(0, ...known.partitions.map((it) => it.behind_ms ?? 0));
+    shown.value = { logTime: known.look.at, ageMs: known.look.age_ms + slowest, saidAt: performance.now(), heldBy: known.look.held_by, frozen: null };
+  }, [known]);
+  useEffect(() => {
+    if (known && known.level !== "fine") announce(known.sentence);
+  }, [known?.level]);
+  if (error && !known) {
+    return <Failure title="The status cannot be read." detail={error.message} retryIn={report?.retryIn.value ?? null} retry={() => report?.reload()} requestId={error.requestId} />;
+  }
+  if (!known) return <Skeleton />;
+  const [part, which] = rest;
   return (
-    <div class="in">
-      <div class="head first">
-        <h1>Status {rest.join()}</h1>
+    <div class="in status">
+      {rest.length > 0 && (
+        <p class="crumb">
+          <a href="/status">Status</a> / {part === "partitions" ? `partition ${which}` : "dead letters"}
+        </p>
+      )}
+      <div class={rest.length > 0 ? "head" : "head first"}>
+        <div>
+          <h1>{part === "partitions" ? `Partition ${which}` : part === "dead-letters" ? "Dead letters" : "Status"}</h1>
+          <div class="meta">
+            <span>
+              As of{" "}
+              <time dateTime={known.server_time} title={local(known.server_time)}>
+                {clock(known.server_time)} UTC
+              </time>
+            </span>
+            {known.dashboards && (
+              <span>
+                <a href={known.dashboards} target="_blank" rel="noreferrer">
+                  Dashboards
+                </a>
+              </span>
+            )}
+            {error && <Pill tone="warn" icon="clock" text={`Not connected${report?.retryIn.value != null ? ` · trying again in ${report.retryIn.value} s` : ""}`} />}
+          </div>
+        </div>
+      </div>
+      <Body report={known} part={part} which={which} />
+      <div class="foot">
+        <span>
+          {known.build.version}, semantics {known.build.semantics}, log <span class="mono">{known.build.log}</span>
+        </span>
+        <span title={local(known.build.started)}>started {full(known.build.started)}</span>
       </div>
     </div>
+  );
+}
+
+function Body({ report, part, which }: { report: Report; part: string | undefined; which: string | undefined }) {
+  if (part === "partitions") return <Partition report={report} number={Number(which)} />;
+  if (part === "dead-letters") return <DeadLetters report={report} />;
+  return (
+    <>
+      <First report={report} />
+      <Partitions report={report} />
+      <div class="two block">
+        <Events report={report} />
+        <Rest report={report} />
+      </div>
+    </>
+  );
+}
+
+function First({ report }: { report: Report }) {
+  const { tone, icon, word } = LEVELS[report.level];
+  const accepted = report.events.outcomes.find((it) => it.name === "accepted");
+  return (
+    <section class={report.level === "fine" ? "card" : `card state-card ${report.level === "alarm" ? "alarm" : "warn"}`} aria-label="Summary">
+      <p class="sentence">
+        <Pill tone={tone} icon={icon} text={word} /> {report.sentence}
+      </p>
+      <div class="kpis four">
+        <div>
+          <div class="k">Event to result, half of them</div>
+          <div class="n">{report.latency ? milliseconds(report.latency.median_ms) : "–"}</div>
+          <div class="w">{report.latency ? `or less, over the last ${count(report.latency.looks)} looks.` : "After ten looks."}</div>
+        </div>
+        <div>
+          <div class="k">99 in 100</div>
+          <div class="n">{report.latency ? milliseconds(report.latency.p99_ms) : "–"}</div>
+          <div class="w">{report.analysis.fine ? "The wait for the end of the look is in it." : report.analysis.says}</div>
+        </div>
+        <div>
+          <div class="k">Events accepted</div>
+          <div class="n">{perSecond(accepted?.per_second ?? 0)}</div>
+          <div class="w">{report.events.seconds > 0 ? `over the last ${age(report.events.seconds * 1000)}.` : "After the second reading."}</div>
+        </div>
+        <div>
+          <div class="k">Aligned look</div>
+          <div class="n">{report.look ? clock(report.look.at) : "–"}</div>
+          <div class="w">{lookWords(report.look)}</div>
+        </div>
+      </div>
+    </section>
   );
 }

@@ -1,1 +1,0 @@
-import{Ft as e}from"./core-Y_IQkRun.js";function t({rest:t}){return e(`div`,{class:`in`,children:e(`div`,{class:`head first`,children:e(`h1`,{children:[`Status `,t.join()]})})})}export{t as default};
