@@ -8,7 +8,6 @@ import { Dialog } from "../../parts/Dialog";
 import { Failure } from "../../parts/Failure";
 import { Skeleton } from "../../parts/Skeleton";
 import { Chance } from "./Chance";
-import { Demonstrator } from "./Demonstrator";
 import { FromExperiment } from "./FromExperiment";
 import { Form } from "./Form";
 import { Headline } from "./Headline";
@@ -17,6 +16,8 @@ import { inputs, useAddress, useAnswer } from "./state";
 import { Boundaries, Ways } from "./Ways";
 import { definitionOf } from "./words";
 
+/** Stands below the first screen. */
+const Demonstrator = lazy(() => import("./Demonstrator"));
 /** Only a running experiment asks what it can still find. */
 const StillFinds = lazy(() => import("./StillFinds"));
 
