@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 
+use assay_experiment::parse_time;
 use assay_real_parts::{free_port, target, wait_until};
 use serde_json::{Value as Json, json};
 use std::io::{Read, Write};
@@ -241,5 +242,6 @@ fn the_status_begins_with_a_sentence() {
     assert!(now["disk"]["free"].as_u64() <= now["disk"]["total"].as_u64() && now["disk"]["total"].as_u64() > Some(0));
     assert!(now["events"]["outcomes"].as_array().unwrap().iter().any(|it| it["name"] == "control"));
     assert_eq!((&now["edges"], &now["dashboards"]), (&Json::Null, &json!("https://dashboards.example/assay")));
-    assert!(now["partitions"][0]["closed_look"].as_str() <= now["partitions"][0]["log_time"].as_str());
+    let time = |field: &str| parse_time(now["partitions"][0][field].as_str().unwrap()).unwrap();
+    assert!(time("closed_look") <= time("log_time"), "{now}");
 }
