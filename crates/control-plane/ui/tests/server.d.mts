@@ -16,4 +16,7 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
+/** What the engine gave, by the name of its file. */
+export function fixture(name: string): any;
+
 export function start(port?: number): Promise<Fixture>;
