@@ -20,10 +20,10 @@ function themeFirst(): Plugin {
   };
 }
 
-/** What the first paint of any page needs. */
-const CORE = /node_modules|src\/(?!pages\/)/;
-/** What only some pages need, or a page only after its first paint. */
-const LATER = /src\/(shell\/(Find|KeyList)|words\/(answers|blocked|checks|claims|log|pills|rows|state|verdict)|parts\/(Plot|Table|Yaml|Dialog|Menu|Interval|Say)|path|scale|diff|copy|model)/;
+/** What pages need only after their first paint, or a page alone; together where each is small. */
+const MORE = /src\/(shell\/(Find|KeyList)|pages\/experiment\/(Drawer|HowToRead|Provisional|Versions)|diff)/;
+const CORE = /node_modules|src\//;
+const OWN = /src\/(pages|words\/(answers|checks|claims|pills|rows|state|verdict)|parts\/(Plot|Table|Yaml)|path|copy)/;
 
 export default defineConfig({
   plugins: [themeFirst()],
@@ -31,13 +31,21 @@ export default defineConfig({
     target: "es2022",
     // A data: address would need an exception in the policy.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // The helper that fetches parts ahead is larger than what it saves beside a server that is near.
+    modulePreload: false,
     // One stylesheet: all pages are made of the same parts.
     cssCodeSplit: false,
     reportCompressedSize: false,
     // Few chunks compress better than many: what every page needs is one, and pages are one or two each.
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: "core", test: (id) => CORE.test(id) && !LATER.test(id) }] } },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "core", test: (id) => CORE.test(id) && !OWN.test(id) && !MORE.test(id), priority: 2 },
+            { name: "more", test: MORE, priority: 1 },
+          ],
+        },
+      },
     },
   },
   server: { proxy: { "/v1": process.env.ASSAY_URL ?? "http://127.0.0.1:8080" } },

@@ -85,7 +85,8 @@ function moveFocus(): void {
     shown.value = null;
     connection.value = null;
     opened.value = null;
-    document.getElementById("main")?.focus({ preventScroll: true });
+    // After a dialog that led here has closed, which would take the focus back.
+    requestAnimationFrame(() => document.getElementById("main")?.focus({ preventScroll: true }));
   });
 }
 

@@ -20,10 +20,13 @@ export function nextTheme(): void {
 export function startTheme(): void {
   theme.value = asTheme(new URLSearchParams(location.search).get("theme") ?? recall(KEY));
   const system = matchMedia("(prefers-color-scheme: dark)");
+  // On paper there is ink only.
+  const paper = matchMedia("print");
   const apply = () => {
-    const dark = theme.value === "dark" || (theme.value === "system" && system.matches);
+    const dark = !paper.matches && (theme.value === "dark" || (theme.value === "system" && system.matches));
     document.documentElement.dataset.theme = dark ? "dark" : "light";
   };
   system.addEventListener("change", apply);
+  paper.addEventListener("change", apply);
   effect(apply);
 }

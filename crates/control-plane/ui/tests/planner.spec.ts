@@ -2,7 +2,6 @@
 
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
-// @ts-ignore: plain JavaScript, which has no declarations
 import { fixture, start } from "./server.mjs";
 
 const SCREENS = new URL("../../../../target/screens/", import.meta.url).pathname;

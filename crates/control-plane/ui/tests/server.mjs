@@ -22,6 +22,9 @@ export function world() {
     split: fixture("hillstrom.split"),
     log: fixture("hillstrom.log"),
     definitions: { 3: fixture("hillstrom.definition"), 2: fixture("hillstrom.definition.2") },
+    plan: fixture("plan.always_valid"),
+    peek: fixture("peek.44"),
+    status: fixture("status"),
     /** A status to answer everything under /v1 with. */
     broken: null,
     /** Whether index.html carries the newest look. */
@@ -71,6 +74,7 @@ function api(state, url, request, answer, streams) {
   const [, , first, id, what] = url.pathname.split("/");
   if (state.broken) return problem(answer, state.broken, "Not now", "The config store is away.");
   if (first === "stream" || what === "stream") return stream(url.pathname, request, answer, streams);
+  if (first === "plan" || first === "peek" || first === "status") return send(answer, 200, state[first]);
   if (first === "experiments" && !id) return send(answer, 200, state.list);
   const results = state.results[id];
   if (first !== "experiments" || !results) return problem(answer, 404, "no-such-experiment", `there is no experiment '${id ?? first}'; /v1/experiments lists all`);

@@ -301,7 +301,7 @@ export interface Arm {
   always_valid?: AlwaysValid;
   fixed_horizon?: FixedHorizon;
   bayesian?: Bayesian;
-  /** What can be said of this comparison. The codes from `safe` on are of guardrails: `safe`: worse by less than the margin at most. `harm`: worse. `worse_within_margin`: worse, but by less than the margin. `not_known`: neither. `no_margin`: it has none, and does no harm that shows. For the others: `waiting`, `degenerate`, `unsupported` as in `status`; `blocked`: the split is broken; `drift`: no single effect fits all looks; `before_plan`: a fixed plan that is not at its end; `no_method`: the method is not computed yet; `better` and `worse` in the metric's direction; `better_may_be_small`: the truth may be below the minimum effect; `no_difference`: smaller than the minimum effect; `not_shown`: nothing yet. */
+  /** What can be said of this comparison. The codes from `safe` on are of guardrails: `safe`: worse by less than the margin at most. `harm`: worse. `worse_within_margin`: worse, but by less than the margin. `not_known`: neither. `no_margin`: it has none, and does no harm that shows. For the others: `waiting`, `degenerate`, `unsupported` as in `status`; `blocked`: the split is broken; `drift`: nothing is decided and no single effect fits all looks; `before_plan`: a fixed plan that is not at its end; `no_method`: the method is not computed yet; `better` and `worse` in the metric's direction; `better_may_be_small`: the truth may be below the minimum effect; `no_difference`: smaller than the minimum effect; `not_shown`: nothing yet. */
   verdict?: {
     /** What. */
     code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
@@ -591,6 +591,8 @@ export interface Arguments {
   expected?: Record<string, number | null>;
   /** How the definition wants it analysed. */
   method?: string;
+  /** Whether no single effect fits all looks; what was decided stays decided. */
+  drift_suspected?: boolean;
 }
 
 /** What can be said now, as codes and arguments: a pure function of the numbers. Rules in order; the first that matches holds. */
@@ -731,7 +733,7 @@ export interface ExperimentLog {
     at: string | null;
     /** `version`: the definition changed. `decision`: a comparison crossed. `alarm`: one came or went. */
     kind: "version" | "decision" | "alarm";
-    /** Who: the owner of the definition, or `assay`. */
+    /** Who: the owner of the definition, where it names one, or `assay`. */
     actor: string;
   }[];
   /** When the server answered, by its clock. */

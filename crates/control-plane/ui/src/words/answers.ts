@@ -30,7 +30,7 @@ function safe(experiment: Experiment): Answer {
   const clean = experiment.verdict.blocked_by.length === 0 ? " The split shows nothing." : "";
   switch (code) {
     case "no": {
-      const arm = args.variant ? `${armName(experiment, args.variant)}: ` : "";
+      const arm = args.variant ? `${sentence(armName(experiment, args.variant))}: ` : "";
       return one(ask, "bad", "stop", "No", `${arm}${nameOf(experiment, args.metric)} shows harm${args.lift == null ? "" : ` (${lift(args.lift, 0)})`}.`);
     }
     case "cannot_say":
@@ -109,7 +109,7 @@ function stop(experiment: Experiment): Answer {
     case "first_week":
       return one(ask, "maybe", "clock", "Yes, but", `Decided inside the first week, after ${wholeDays(args.days ?? experiment.days_running)}: not every weekday has been seen.`);
     case "some_undecided":
-      return one(ask, "maybe", "clock", "Yes, but", `${joined((args.undecided ?? []).map((it) => armName(experiment, it)))} ${(args.undecided ?? []).length === 1 ? "is" : "are"} not decided.${left(experiment)}`);
+      return one(ask, "maybe", "clock", "Yes, but", `${sentence(joined((args.undecided ?? []).map((it) => armName(experiment, it))))} ${(args.undecided ?? []).length === 1 ? "is" : "are"} not decided.${left(experiment)}`);
     case "plan_used_up":
       return one(ask, "yes", "ok", "Yes, plan used up", "An effect of the planned size would have shown with a chance of 80%. Going on is allowed and stays valid.");
     case "may":

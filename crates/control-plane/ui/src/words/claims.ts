@@ -5,12 +5,12 @@ import { type Comparison, controlOf, directionOf } from "../model";
 import { count, mean, percent } from "../numbers";
 import { moment } from "../times";
 import { interval, lies, minimumText, size } from "./lifts";
-import { type Part, inner, say, strong, units } from "./part";
+import { type Part, capital, inner, say, strong, units } from "./part";
 
 /** `too` when the arm before it went the same way, so that the metric need not be named again. */
 export function claim(experiment: Experiment, it: Comparison, decimals: number, too: boolean): Part[] {
   // With several treatments each sentence says whose it is.
-  const who = experiment.variants.length > 2 ? it.name : "";
+  const who = experiment.variants.length > 2 ? capital(it.name) : "";
   const start = (words: string) => (who ? `${who}: ${words.charAt(0).toLowerCase()}${words.slice(1)}` : words);
   switch (it.code) {
     case "better":
@@ -47,7 +47,7 @@ function decided(it: Comparison, decimals: number, too: boolean): Part[] {
   const value = it.args.lift ?? it.arm.lift ?? 0;
   const verb = value > 0 ? "raises" : "lowers";
   const bound = it.args.bound ?? 0;
-  const head = strong(`${it.name} ${verb} ${too ? "it too, by " : `${inner(it.metric.name)} by `}`);
+  const head = strong(`${capital(it.name)} ${verb} ${too ? "it too, by " : `${inner(it.metric.name)} by `}`);
   const number: Part = { text: size(value, decimals), strong: true, tone: directionOf(it.code) ?? undefined };
   const minimum = it.args.minimum_effect ?? it.metric.minimum_effect;
   if (it.code === "better_may_be_small" && minimum !== null) {
@@ -101,11 +101,11 @@ function guardrail(it: Comparison, decimals: number, start: (words: string) => s
   const name = inner(it.metric.name);
   switch (it.code) {
     case "safe":
-      return [say(`${it.name} does not ${verb} ${name} by ${margin} or more.`)];
+      return [say(`${capital(it.name)} does not ${verb} ${name} by ${margin} or more.`)];
     case "harm":
-      return [strong(`${it.name} ${verb}s ${name} by ${size(it.arm.lift ?? 0, decimals)}: harm is shown.`)];
+      return [strong(`${capital(it.name)} ${verb}s ${name} by ${size(it.arm.lift ?? 0, decimals)}: harm is shown.`)];
     case "worse_within_margin":
-      return [say(`${it.name} ${verb}s ${name}, but by less than ${margin}.`)];
+      return [say(`${capital(it.name)} ${verb}s ${name}, but by less than ${margin}.`)];
     default:
       return [say(start(`Whether ${name} is safe is not known yet. ${lies(it.test, decimals)}`))];
   }

@@ -104,11 +104,3 @@ function paused(base: Told, experiment: Experiment, now: Situation): Partial<Tol
     sentence: [...base.sentence, say(` No new ${units(experiment.unit_name)}${since}. Conversions of those already in still count until their windows end.`)],
   };
 }
-
-/** What stands in the frame of provisional numbers. */
-export function provisionalSentence(ahead: number, partitions: number, by: number, verdictOfTime: string): Part[] {
-  return [
-    strong("Newest of each partition, not one cut."),
-    say(` ${ahead} of ${partitions} partitions are ahead of the aligned look by up to ${age(by)}. Not for deciding: no p, no verdict. The verdict above is of ${clock(verdictOfTime)} UTC.`),
-  ];
-}

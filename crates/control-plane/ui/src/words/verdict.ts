@@ -7,7 +7,7 @@ import { day } from "../times";
 import { claim } from "./claims";
 import { blockedSentence } from "./blocked";
 import { lies, liftDecimals, minimumText } from "./lifts";
-import { type Part, inner, joined, say, strong, units } from "./part";
+import { type Part, capital, inner, joined, say, strong, units } from "./part";
 
 export interface Said {
   /** Changes only when something else is to be said: for those who listen, and for holding numbers still. */
@@ -60,7 +60,7 @@ function alike(experiment: Experiment, all: Comparison[], decimals: number): Par
   switch (first?.code) {
     case "not_shown":
       if (all.some((it) => it.args.excludes_zero_before_correction)) return null;
-      return [say("No difference shown yet. "), say(all.slice(0, ARMS_MAX).map((it) => lies(it.test, decimals, it.name)).join(" "))];
+      return [say("No difference shown yet. "), say(all.slice(0, ARMS_MAX).map((it) => lies(it.test, decimals, capital(it.name))).join(" "))];
     case "no_difference":
       return [strong("No difference that matters."), say(` Every lift lies inside your ±${minimumText(first.metric.minimum_effect ?? 0)}.`)];
     case "waiting":
@@ -123,6 +123,6 @@ export function guardrailSentence(experiment: Experiment): string | null {
   const one = treatments.length === 1;
   const verb = (metric: Metric) => `${metric.direction === "increase" ? "lower" : "raise"}${one ? "" : "s"}`;
   const parts = safe.map((it) => `${verb(it)} ${inner(it.name)} by ${minimumText(it.margin ?? 0)} or more`);
-  const subject = one ? `${armName(experiment, treatments[0]?.variant ?? "")} does not` : treatments.length === 2 ? "Neither arm" : "No arm";
+  const subject = one ? `${capital(armName(experiment, treatments[0]?.variant ?? ""))} does not` : treatments.length === 2 ? "Neither arm" : "No arm";
   return `${subject} ${joined(parts, "or")}.`;
 }

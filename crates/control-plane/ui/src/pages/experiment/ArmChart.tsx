@@ -8,8 +8,8 @@ import { across, band, line, type Point as Place, SIZE, steps } from "../../path
 import { at, hold, logTicks, type Scale as Axis, ticksOf, timeTicks } from "../../scale";
 import { clock, day, moment } from "../../times";
 import { units } from "../../words/part";
-import { drawn, type Speech, tickText } from "./columns";
-import type { Scale } from "./Experiment";
+import { drawn, type Speech, tickText } from "../../columns";
+import type { Scale } from "../../columns";
 import { type Point, runs } from "./series";
 
 interface Props {
@@ -86,7 +86,7 @@ export function ArmChart({ it, points, y, minimum, speech, alpha, unit, byUnits,
             <>
               {minimum !== null && (
                 <span class="note bare right t-better" style={{ top: `${(100 - at(y, minimum)).toFixed(1)}%` }}>
-                  minimum {scale === "lift" ? tickText(minimum) : speech.tick(minimum)}
+                  minimum {scale === "lift" ? tickText(minimum) : speech.point(minimum)}
                 </span>
               )}
               {versions.map((point) => (

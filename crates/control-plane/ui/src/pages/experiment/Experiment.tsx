@@ -11,6 +11,7 @@ import { moveRow } from "../../rows";
 import type { Experiment as Shape, Results } from "../../api/types";
 import { useResource } from "../../api/resource";
 import type { ExperimentLog, History } from "../../api/types";
+import type { Scale } from "../../columns";
 import { Head } from "./Head";
 import { Metrics } from "./Metrics";
 import { Sections } from "./Sections";
@@ -21,8 +22,6 @@ import { useTold } from "./told";
 /** What stands below the first screen comes a moment later. */
 const Provisional = lazy(() => import("./Provisional"));
 const Below = lazy(() => import("./Below"));
-
-export type Scale = "lift" | "difference";
 
 /** What the parts of the page are given. */
 export interface Shown {

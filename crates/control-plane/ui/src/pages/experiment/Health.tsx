@@ -137,6 +137,6 @@ function Balance({ experiment }: { experiment: Experiment }) {
       pValue(it.p_value_running),
     ];
   });
-  return <Table caption="Attributes known before exposure" columns={[{ name: "Attribute at exposure" }, { name: `Standardised difference, line at ${BALANCE_ALARM}` }, { name: "", number: true }, { name: "p, any time", number: true }]} rows={rows} />;
+  return <Table caption="Attributes known before exposure" columns={[{ name: "Attribute at exposure" }, { name: `Standardised difference, line at ${BALANCE_ALARM}` }, { name: "Largest", number: true }, { name: "p, any time", number: true }]} rows={rows} />;
 }
 

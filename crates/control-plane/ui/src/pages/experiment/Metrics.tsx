@@ -15,8 +15,9 @@ import { opened } from "../../shell/dialogs";
 import { minimumText } from "../../words/lifts";
 import { inner } from "../../words/part";
 import { pillOf } from "../../words/pills";
-import { axisFor, drawn, endsOf, marksOf, type Speech, speechOf, tickText } from "./columns";
-import type { Scale, Shown } from "./Experiment";
+import { axisFor, drawn, endsOf, marksOf, type Speech, speechOf, tickText } from "../../columns";
+import type { Scale } from "../../columns";
+import type { Shown } from "./Experiment";
 
 const Drawer = lazy(() => import("./Drawer"));
 

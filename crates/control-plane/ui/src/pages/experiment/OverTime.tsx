@@ -13,7 +13,7 @@ import { reachOf } from "../../scale";
 import { moment } from "../../times";
 import { units } from "../../words/part";
 import { ArmChart } from "./ArmChart";
-import { type Speech, speechOf } from "./columns";
+import { type Speech, speechOf } from "../../columns";
 import type { Shown } from "./Experiment";
 import { type Point, pointsOf, withNewest } from "./series";
 

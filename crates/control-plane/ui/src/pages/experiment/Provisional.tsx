@@ -8,8 +8,8 @@ import { Say } from "../../parts/Say";
 import { ArmName } from "../../parts/Shape";
 import { millis } from "../../times";
 import { inner } from "../../words/part";
-import { provisionalSentence } from "../../words/state";
-import { axisFor, drawn, endsOf, marksOf, speechOf, tickText } from "./columns";
+import { provisionalSentence } from "../../words/provisional";
+import { axisFor, drawn, endsOf, marksOf, speechOf, tickText } from "../../columns";
 
 export default function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
   const newer = results.provisional;

@@ -7,7 +7,7 @@ import { primaryOf } from "../../model";
 import { Menu } from "../../parts/Menu";
 import { go, withQuery } from "../../router";
 import { moment } from "../../times";
-import type { Scale } from "./Experiment";
+import type { Scale } from "../../columns";
 
 const SECTIONS = [
   ["metrics", "Metrics"],

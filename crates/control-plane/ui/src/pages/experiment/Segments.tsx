@@ -9,9 +9,10 @@ import { Pill } from "../../parts/Pill";
 import { ArmName } from "../../parts/Shape";
 import { query } from "../../router";
 import { capital, inner, joined, units } from "../../words/part";
-import { axisFor, drawn, endsOf, type Speech, speechOf, tickText } from "./columns";
+import { axisFor, drawn, endsOf, type Speech, speechOf, tickText } from "../../columns";
 import type { Scale as Lines } from "../../scale";
-import type { Scale, Shown } from "./Experiment";
+import type { Scale } from "../../columns";
+import type { Shown } from "./Experiment";
 
 /** More values than people compare; the rest is in the JSON and in SQL. */
 const VALUES_MAX = 12;
@@ -116,6 +117,8 @@ function rowsOf(experiment: Experiment, attribute: string, metric: Metric): Valu
   return experiment.segments
     .filter((it) => it.attribute === attribute)
     .map((it) => ({ value: it.value, units: sum(Object.values(it.units)), comparisons: of(it) ? compare(experiment, of(it) as Metric) : [] }))
+    // "other" is always there, and says nothing while nobody is in it.
+    .filter((it) => it.units > 0 || it.value !== "other")
     .sort((a, b) => Number(a.value === "other") - Number(b.value === "other") || b.units - a.units)
     .slice(0, VALUES_MAX);
 }

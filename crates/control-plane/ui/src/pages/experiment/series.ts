@@ -2,7 +2,7 @@
 
 import type { Arm, History, Results } from "../../api/types";
 import { millis } from "../../times";
-import type { Scale } from "./Experiment";
+import type { Scale } from "../../columns";
 
 export interface Point {
   look: string;

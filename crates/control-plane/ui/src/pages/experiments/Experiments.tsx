@@ -69,62 +69,67 @@ function Loaded({ list, failed, retry }: { list: List; failed: boolean; retry: (
         </div>
       </div>
       <Filters list={list} filter={filter} all={all} />
-      {groups.length === 0 ? <Nothing all={list.experiments.length} /> : (
-        <section class="card" aria-label="List" {...guard}>
-          <table class="list" role="table">
-            <caption class="vh">Experiments with the state of their primary metric</caption>
-            <thead role="rowgroup">
-              <tr role="row">
-                <th scope="col" role="columnheader" class="c-title">
-                  Experiment
-                </th>
-                <th scope="col" role="columnheader">
-                  State
-                </th>
-                <th scope="col" role="columnheader" class="c-say">
-                  Primary metric, in words
-                </th>
-                <th scope="col" role="columnheader" class="num">
-                  Lift, 95% any time
-                </th>
-                <th scope="col" role="columnheader" class="fx c-fx">
-                  <span class="sd" aria-hidden="true">
-                    in minimum effects
-                  </span>
-                  <span class="vh">Picture, in minimum effects</span>
-                  <Axis scale={EFFECTS} say={(tick) => `${tick > 0 ? "+" : "−"}${Math.abs(tick)}×`} />
-                </th>
-                <th scope="col" role="columnheader">
-                  Units, of plan
-                </th>
-                <th scope="col" role="columnheader" class="c-health">
-                  Health, age of data
-                </th>
-              </tr>
-            </thead>
-            {groups.map(({ group, name, rows }) => (
-              <tbody key={group} role="rowgroup">
-                <tr class="grp" role="row">
-                  <th colSpan={COLUMNS} scope="rowgroup" role="rowheader">
-                    {name}
-                    <span class="n">{rows.length}</span>
+      {groups.length === 0 ? (
+        <Nothing all={list.experiments.length} />
+      ) : (
+        // The offer to sort is inside what is guarded: on the way to it nothing moves.
+        <div {...guard}>
+          <section class="card" aria-label="List">
+            <table class="list" role="table">
+              <caption class="vh">Experiments with the state of their primary metric</caption>
+              <thead role="rowgroup">
+                <tr role="row">
+                  <th scope="col" role="columnheader" class="c-title">
+                    Experiment
+                  </th>
+                  <th scope="col" role="columnheader">
+                    State
+                  </th>
+                  <th scope="col" role="columnheader" class="c-say">
+                    Primary metric, in words
+                  </th>
+                  <th scope="col" role="columnheader" class="num">
+                    Lift, 95% any time
+                  </th>
+                  <th scope="col" role="columnheader" class="fx c-fx">
+                    <span class="sd" aria-hidden="true">
+                      in minimum effects
+                    </span>
+                    <span class="vh">Picture, in minimum effects</span>
+                    <Axis scale={EFFECTS} say={(tick) => `${tick > 0 ? "+" : "−"}${Math.abs(tick)}×`} />
+                  </th>
+                  <th scope="col" role="columnheader">
+                    Units, of plan
+                  </th>
+                  <th scope="col" role="columnheader" class="c-health">
+                    Health, age of data
                   </th>
                 </tr>
-                {rows.map((row) => (
-                  <ListRow key={row.experiment} row={row} list={list} ageMs={ageNow.value ?? 0} />
-                ))}
-              </tbody>
-            ))}
-          </table>
-        </section>
+              </thead>
+              {groups.map(({ group, name, rows }) => (
+                <tbody key={group} role="rowgroup">
+                  <tr class="grp" role="row">
+                    <th colSpan={COLUMNS} scope="rowgroup" role="rowheader">
+                      {name}
+                      <span class="n">{rows.length}</span>
+                    </th>
+                  </tr>
+                  {rows.map((row) => (
+                    <ListRow key={row.experiment} row={row} list={list} ageMs={ageNow.value ?? 0} />
+                  ))}
+                </tbody>
+              ))}
+            </table>
+          </section>
+          <div class="changes" role="status">
+            {waiting > 0 && (
+              <button type="button" class="btn main" onClick={sortAgain}>
+                {waiting} changed · Sort again
+              </button>
+            )}
+          </div>
+        </div>
       )}
-      <div class="changes" role="status">
-        {waiting > 0 && (
-          <button type="button" class="btn main" onClick={sortAgain}>
-            {waiting} changed · Sort again
-          </button>
-        )}
-      </div>
       <div class="foot" />
     </div>
   );

@@ -11,7 +11,7 @@ import { experimentPath, go } from "../../router";
 import type { Scale } from "../../scale";
 import { age } from "../../times";
 import { liftDecimals } from "../../words/lifts";
-import { textOf } from "../../words/part";
+import { textOf, units as many } from "../../words/part";
 import { rowHealth, rowPill, rowSentence } from "../../words/rows";
 
 /** All rows on one axis: their lifts by their own minimum effects. */
@@ -119,8 +119,8 @@ function Units({ row }: { row: Row }) {
     );
   }
   return (
-    <td role="cell" class="prog" title={`${row.unit_name}, of ${count(plan)} planned per pair`}>
-      <span class="only-s faint">{row.unit_name} </span>
+    <td role="cell" class="prog" title={`${many(row.unit_name)}, of ${count(plan)} planned per pair`}>
+      <span class="only-s faint">{many(row.unit_name)} </span>
       {count(units)}
       <div class="bar" role="img" aria-label={`${percent(units / plan)} of plan`}>
         <i style={{ width: `${Math.min(100, (units / plan) * 100).toFixed(0)}%` }} />

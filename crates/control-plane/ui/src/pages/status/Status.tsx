@@ -40,7 +40,12 @@ export default function Status({ rest }: { rest: string[] }) {
     if (known && known.level !== "fine") announce(known.sentence);
   }, [known?.level]);
   if (error && !known) {
-    return <Failure title="The status cannot be read." detail={error.message} retryIn={report?.retryIn.value ?? null} retry={() => report?.reload()} requestId={error.requestId} />;
+    return (
+      <>
+        <h1 class="vh">Status</h1>
+        <Failure title="The status cannot be read." detail={error.message} retryIn={report?.retryIn.value ?? null} retry={() => report?.reload()} requestId={error.requestId} />
+      </>
+    );
   }
   if (!known) return <Skeleton />;
   const [part, which] = rest;

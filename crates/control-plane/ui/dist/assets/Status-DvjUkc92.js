@@ -1,1 +1,0 @@
-import{Q as e}from"./core-RJkPLrYf.js";function t({rest:t}){return e(`div`,{class:`in`,children:e(`div`,{class:`head first`,children:e(`h1`,{children:[`Status `,t.join()]})})})}export{t as default};

@@ -1,0 +1,71 @@
+// Every page at three widths in both themes: nothing for axe to say, nothing scrolls sideways, nothing leaves the host.
+
+import AxeBuilder from "@axe-core/playwright";
+import { expect, show, test } from "./site";
+
+const WIDTHS = [1440, 768, 390];
+const THEMES = ["light", "dark"] as const;
+const PAGES = ["/experiments", "/experiments/{id}", "/experiments/{id}?scale=difference", "/plan", "/status", "/nowhere"];
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+for (const path of PAGES) {
+  for (const theme of THEMES) {
+    test(`${path} in ${theme}`, async ({ page, site }) => {
+      const foreign: string[] = [];
+      const problems: string[] = [];
+      page.on("request", (request) => {
+        if (!request.url().startsWith(site.url) && !/^(blob|data):/.test(request.url())) foreign.push(request.url());
+      });
+      page.on("console", (message) => {
+        // A missing document is told by the page, and by the browser.
+        if (message.type() === "error" && !/Failed to load resource/.test(message.text())) problems.push(message.text());
+      });
+      page.on("pageerror", (error) => problems.push(String(error)));
+      const address = `${site.url}${path.replace("{id}", site.experiment)}`;
+      await show(page, `${address}${address.includes("?") ? "&" : "?"}theme=${theme}`);
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        expect(over, `${path} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
+        const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+        expect(violations.map((it) => `${it.id} at ${width}: ${it.nodes.map((node) => node.target.join(" ")).slice(0, 3).join(", ")}`)).toEqual([]);
+      }
+      expect(foreign).toEqual([]);
+      expect(problems).toEqual([]);
+    });
+  }
+}
+
+test("an open drawer and dialogs are as accessible", async ({ page, site }) => {
+  await show(page, `${site.url}/experiments/${site.experiment}`);
+  await page.locator("#metrics .opener").first().click();
+  await expect(page.locator("tr.drawer")).toBeVisible();
+  const analyse = async () => (await new AxeBuilder({ page }).withTags(RULES).analyze()).violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+  expect(await analyse()).toEqual([]);
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  expect(await analyse()).toEqual([]);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("/");
+  await expect(page.getByRole("dialog", { name: "Find an experiment" })).toBeVisible();
+  expect(await analyse()).toEqual([]);
+});
+
+test("printed, the page is ink on paper, without its bars, and all of it", async ({ page, site }) => {
+  await show(page, `${site.url}/experiments/${site.experiment}?theme=dark`);
+  await page.emulateMedia({ media: "print" });
+  await expect(page.locator(".top")).toBeHidden();
+  await expect(page.locator(".sub")).toBeHidden();
+  for (const id of ["metrics", "time", "segments", "health", "setup", "sql"]) await expect(page.locator(`#${id}`)).toBeVisible();
+  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  expect(ground).toBe("rgb(255, 255, 255)");
+  const ink = await page.evaluate(() => getComputedStyle(document.querySelector("h1") as Element).color);
+  expect(ink).toBe("rgb(22, 24, 29)");
+});
+
+test("forced colours keep the bars", async ({ page, site }) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  await show(page, `${site.url}/experiments/${site.experiment}`);
+  await expect(page.locator("#metrics h2")).toBeVisible();
+});
