@@ -61,7 +61,14 @@ await OpenFeature.setProviderAndWait(provider({ changeDetection: 'polling', poll
 await until('the first version', () => live() === 'a');
 const tag = () => requests.findLast((it) => it.status === 200).etag;
 await until('a 304', () => requests.some((it) => it.status === 304 && it.ifNoneMatch === tag()));
-report.unchanged = { quoted: tag().startsWith('"'), changes: changes.length };
+changes = [];
+const quiet = requests.length;
+await until('more of them', () => requests.length >= quiet + 3);
+report.unchanged = {
+  quoted: tag().startsWith('"'),
+  statuses: [...new Set(requests.slice(quiet).map((it) => it.status))],
+  changes: changes.length,
+};
 const before = tag();
 changes = [];
 change('b');
