@@ -14,14 +14,14 @@ impl Ruleset {
     /// Compiles what an environment serves. Experiments that another randomiser assigns are not among it, because nobody here knows its choice.
     pub fn compile(definitions: &Definitions, version: ConfigVersion, environment: &str) -> Ruleset {
         let served = |environments: &BTreeSet<String>| environments.is_empty() || environments.contains(environment);
-        let flags = definitions.flags.values().filter(|it| served(&it.environments)).map(Either::Flag);
+        let flags = definitions.flags.values().filter(|it| served(&it.environments)).map(Served::Flag);
         let experiments = definitions.experiments.values();
         let experiments = experiments
             .filter(|it| served(&it.environments) && it.assignment == Assignment::Xp1)
-            .map(Either::Experiment);
-        let mut all: Vec<Either<'_>> = flags.chain(experiments).collect();
+            .map(Served::Experiment);
+        let mut all: Vec<Served<'_>> = flags.chain(experiments).collect();
         all.sort_by(|one, other| one.key().cmp(other.key()));
-        // An experiment and a flag of one id cannot come out of `parse`, but they could be put together otherwise; the experiment stays.
+        // A flag and an experiment of one id cannot come out of `parse`, but could be put together otherwise: then the flag is served.
         all.dedup_by(|later, first| later.key() == first.key());
         let by_key: HashMap<String, usize> = all.iter().enumerate().map(|(at, it)| (it.key().to_owned(), at)).collect();
         let holdouts: Vec<Holdout> = definitions.holdouts.values().map(holdout).collect();
@@ -32,57 +32,45 @@ impl Ruleset {
             engine: Arc::new(operators::engine(Prepared::default())),
         };
         let mut quarantined = Vec::new();
-        let rules = all
-            .iter()
-            .map(|one| {
-                let mut rule = match one {
-                    Either::Flag(flag) => Rule {
-                        key: flag.id.clone(),
-                        kind: flag.kind,
-                        variants: written(flag.kind, &flag.variants),
-                        metadata: flag.metadata.clone(),
-                        body: Body::Quarantined(String::new()),
-                    },
-                    Either::Experiment(experiment) => Rule {
-                        key: experiment.id.clone(),
-                        kind: FlagKind::String,
-                        variants: experiment
-                            .variants
-                            .iter()
-                            .map(|variant| (variant.name.clone(), Json::from(variant.name.as_str())))
-                            .collect(),
-                        metadata: BTreeMap::new(),
-                        body: Body::Quarantined(String::new()),
-                    },
-                };
-                let body = match one {
-                    Either::Flag(flag) => compiler.flag(flag).map(Body::Flag),
-                    Either::Experiment(experiment) => {
-                        compiler.split(experiment).map(|split| Body::Experiment(Box::new(split)))
-                    }
-                };
-                rule.body = body.unwrap_or_else(|reason| {
-                    quarantined.push((rule.key.clone(), reason.clone()));
-                    Body::Quarantined(reason)
-                });
-                rule
-            })
-            .collect();
+        let rules = all.iter().map(|one| {
+            let body = match one {
+                Served::Flag(flag) => compiler.flag(flag).map(|it| Body::Flag(Box::new(it))),
+                Served::Experiment(experiment) => compiler.split(experiment).map(|it| Body::Experiment(Box::new(it))),
+            };
+            one.rule(body.unwrap_or_else(|reason| {
+                quarantined.push((one.key().to_owned(), reason.clone()));
+                Body::Quarantined(reason)
+            }))
+        });
+        let rules = rules.collect();
         Ruleset { version, environment: environment.to_owned(), rules, by_key, quarantined, holdouts }
     }
 }
 
-enum Either<'d> {
+/// What is asked for by its key.
+enum Served<'d> {
     Flag(&'d crate::Flag),
     Experiment(&'d Experiment),
 }
 
-impl Either<'_> {
+impl Served<'_> {
     fn key(&self) -> &str {
         match self {
-            Either::Flag(flag) => &flag.id,
-            Either::Experiment(experiment) => &experiment.id,
+            Served::Flag(flag) => &flag.id,
+            Served::Experiment(experiment) => &experiment.id,
         }
+    }
+
+    fn rule(&self, body: Body) -> Rule {
+        let (kind, variants, metadata) = match self {
+            Served::Flag(flag) => (flag.kind, written(flag.kind, &flag.variants), flag.metadata.clone()),
+            Served::Experiment(experiment) => {
+                let names = experiment.variants.iter().map(|variant| variant.name.as_str());
+                let variants = names.map(|name| (name.to_owned(), Json::from(name))).collect();
+                (FlagKind::String, variants, BTreeMap::new())
+            }
+        };
+        Rule { key: self.key().to_owned(), kind, variants, metadata, body }
     }
 }
 

@@ -86,7 +86,7 @@ impl Rule {
 pub(super) enum Body {
     /// Why it cannot be evaluated.
     Quarantined(String),
-    Flag(Flag),
+    Flag(Box<Flag>),
     Experiment(Box<Split>),
 }
 
