@@ -105,7 +105,7 @@ fn a_page_follows_changes() {
     assert_eq!(
         seen["stream"]["connections"],
         json!(1),
-        "an address of a stream that changes makes pages reconnect: {seen}"
+        "pages reconnect when the address of the stream changes: {seen}"
     );
     assert_eq!(seen["gap"]["after"], json!("d"), "{seen}");
     let fatal = json!({
