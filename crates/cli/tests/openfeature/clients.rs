@@ -129,6 +129,7 @@ pub fn ask(client: Client, url: &str, token: &str, cases: &[Json]) -> Vec<Json> 
     assert_eq!(answers.len(), cases.len(), "{client:?}");
     assert!(answers.iter().zip(cases).all(|(answer, case)| answer["name"] == case["name"]), "{client:?}");
     let documented = documentation();
+    eprintln!("{client:?}: {}", told["client"].as_str().unwrap());
     for version in told["client"].as_str().unwrap().split(", ") {
         let (name, number) = version.rsplit_once(' ').unwrap();
         let row = documented.lines().find(|line| line.contains(&format!("`{name}`")));

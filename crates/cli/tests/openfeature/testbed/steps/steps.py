@@ -94,5 +94,5 @@ def metadata_contains(context):
 
 @then(r"the resolved metadata is empty")
 def metadata_is_empty(context):
-    # Assay always names the version that answered.
-    assert set(context.details.flag_metadata) <= {"version"}, context.details
+    # Assay always names the environment and the version that answered.
+    assert set(context.details.flag_metadata) <= {"flagSetId", "version"}, context.details
