@@ -85,6 +85,7 @@ function caveats(experiment: Experiment, primary: Comparison[]): string[] {
     return ["Numbers stay visible and are not results. Usual causes: a redirect that loses one arm, a cache, a filter of bots. Repair it, then start a new phase."];
   }
   const out: string[] = [];
+  if (experiment.verdict.code === "waiting") out.push(`Intervals begin when each arm has enough ${units(experiment.unit_name)} and events. The counts are live.`);
   const guardrails = guardrailSentence(experiment);
   if (guardrails) out.push(guardrails);
   const pointing = primary.filter((it) => directionOf(it.code) !== null);

@@ -103,7 +103,7 @@ export function ArmChart({ it, points, y, minimum, speech, alpha, unit, byUnits,
                   <span class={`mk ${tone}`} style={{ left: `${mark.toFixed(2)}%`, top: `${(top(crossing.value ?? 0) / 10).toFixed(2)}%` }}>
                     <Shape index={it.index} />
                   </span>
-                  <span class="note" style={mark < 50 ? { left: `${(mark + 1).toFixed(2)}%`, top: "3px" } : { right: `${(101 - mark).toFixed(2)}%`, top: "3px" }}>
+                  <span class="note wrap" style={noteAt(mark)}>
                     <b>Decided {moment(crossed.look)}</b>
                     <br />
                     at {count(crossed.units)} {units(unit)}
@@ -139,6 +139,10 @@ export function ArmChart({ it, points, y, minimum, speech, alpha, unit, byUnits,
     </div>
   );
 }
+
+/** On the side of the mark that has more room, and never beyond the picture. */
+const noteAt = (mark: number) =>
+  mark < 50 ? { left: `${(mark + 1).toFixed(2)}%`, maxWidth: `${(99 - mark).toFixed(2)}%` } : { right: `${(101 - mark).toFixed(2)}%`, maxWidth: `${(mark - 1).toFixed(2)}%` };
 
 function RunningP({ it, points, alpha, x, mark, tone }: { it: Comparison; points: Point[]; alpha: number; x: (point: Point) => number; mark: number | null; tone: string }) {
   const known = points.filter((point) => point.p !== null);

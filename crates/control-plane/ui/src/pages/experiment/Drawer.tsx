@@ -72,10 +72,25 @@ export default function Drawer({ experiment, it }: { experiment: Experiment; it:
           ["Expected loss", bayes ? exact(bayes.expected_loss) : "–"],
         ]}
       />
+      {metric.cohorts && <Facts title="By first exposure: mean (units)" rows={cohortRows(experiment, it)} />}
       <p class="small dim">
         <a href="#sql">The query that gives these numbers</a>
       </p>
     </div>
+  );
+}
+
+const COHORTS = { "1h": "last hour", "24h": "last 24 h", "7d": "last 7 days" } as const;
+
+/** How those who came lately do, beside all: a change that the whole hides shows here first. */
+function cohortRows(experiment: Experiment, it: Comparison): [string, string][] {
+  const control = controlOf(experiment);
+  const arms = [control?.variant ?? "", it.arm.variant];
+  return (["1h", "24h", "7d"] as const).flatMap((key) =>
+    arms.map((variant, at): [string, string] => {
+      const of = it.metric.cohorts?.[key].variants[variant];
+      return [`${at === 0 ? (control?.name ?? variant) : it.name}, ${COHORTS[key]}`, of ? `${exact(of.mean)} (${count(of.units)})` : "–"];
+    }),
   );
 }
 

@@ -33,6 +33,7 @@ export function Health({ experiment, results, frozen }: Shown & { frozen: boolea
         side={off ? <Pill tone="alarm" icon="warn" text="Off" /> : <Pill tone="better" icon="ok" text="As planned" />}
       >
         <SplitChart experiment={experiment} until={frozen ? results.look : null} />
+        <SplitWithin experiment={experiment} />
         <Balance experiment={experiment} />
       </Card>
       <Card title="Health: the events" about={`${count(results.events.exposures)} exposures and ${count(results.events.conversions)} conversions accepted over the whole log, each counted exactly once.`}>
@@ -118,6 +119,26 @@ function SplitChart({ experiment, until }: { experiment: Experiment; until: stri
         <path d={line(rows.map((row) => [x(row.at), top(row.p)]))} fill="none" stroke="var(--ink)" stroke-width="1.8" />
       </Plot>
     </figure>
+  );
+}
+
+/** The split within each segment value, after a click. */
+function SplitWithin({ experiment }: { experiment: Experiment }) {
+  const { segments } = experiment.srm;
+  if (segments.length === 0) return null;
+  const off = segments.filter((it) => it.alarm).length;
+  const worst = [...segments].sort((a, b) => a.p_value_adjusted - b.p_value_adjusted);
+  return (
+    <details class="within">
+      <summary>
+        Within segments: {off === 0 ? `as planned in all ${segments.length} values` : `off in ${off} of ${segments.length} values`}, least corrected p {pValue(worst[0]?.p_value_adjusted)}
+      </summary>
+      <Table
+        caption="Split within segments"
+        columns={[{ name: "Segment" }, { name: "Result" }, { name: "p, any time", number: true }, { name: "corrected", number: true }]}
+        rows={worst.map((it) => [`${it.attribute.replaceAll("_", " ")} ${it.value}`, it.alarm ? <span class="t-alarm">off</span> : "as planned", pValue(it.p_value_running), pValue(it.p_value_adjusted)])}
+      />
+    </details>
   );
 }
 

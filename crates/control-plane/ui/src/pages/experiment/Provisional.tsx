@@ -20,14 +20,13 @@ export default function Provisional({ experiment, results }: { experiment: Exper
   const guardrails = now.metrics.filter((it) => it.role === "guardrail");
   const metrics = wanted ? now.metrics : guardrails;
   if (metrics.length === 0) return null;
-  const { freshness } = results;
   const groups = metrics.map((metric) => ({ metric, comparisons: compare(now, metric), marks: marksOf(metric, "lift") }));
   const axis = axisFor(groups, "lift");
   const by = Math.max(0, millis(newer.look) - millis(results.look));
   return (
     <section class="card block frame" aria-label="Provisional numbers">
       <p>
-        <Say parts={provisionalSentence(Math.max(1, freshness.partitions - 1), freshness.partitions, by, results.look)} />
+        <Say parts={provisionalSentence(aheadOf(newer, results), results.freshness.partitions, by, results.look)} />
         {!wanted && " Guardrails only. "}
         <button type="button" class="link" onClick={() => (provisionalWanted.value = !wanted)}>
           {wanted ? "Hide provisional" : "Show all provisional"}
@@ -76,3 +75,7 @@ export default function Provisional({ experiment, results }: { experiment: Exper
     </section>
   );
 }
+
+/** Partitions of which the provisional numbers have read more. */
+const aheadOf = (newer: Results, aligned: Results): number =>
+  Object.entries(newer.provenance.offsets).filter(([partition, [, to]]) => (to ?? 0) > (aligned.provenance.offsets[partition]?.[1] ?? 0)).length;

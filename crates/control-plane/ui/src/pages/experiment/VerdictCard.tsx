@@ -10,6 +10,9 @@ import { answersOf } from "../../words/answers";
 import { units } from "../../words/part";
 import type { Held } from "./told";
 
+/** Verdicts in which there is nothing yet that could be valid. */
+const WORDLESS = ["no_data", "no_primary", "waiting", "degenerate", "unsupported", "before_plan", "no_method"];
+
 interface Props {
   experiment: Experiment;
   results: Results;
@@ -24,7 +27,7 @@ export function VerdictCard({ experiment, results, told, ageMs }: Props) {
         <div class="say">
           <div class="eyebrow">
             Verdict
-            {experiment.deciding === "always_valid" && told.tone === "" && experiment.verdict.code !== "no_data" && <span class="pill">valid at every look, so also at this one</span>}
+            {experiment.deciding === "always_valid" && told.tone === "" && !WORDLESS.includes(experiment.verdict.code) && <span class="pill">valid at every look, so also at this one</span>}
           </div>
           <p class="v">
             <span class={told.changed ? "changed" : undefined} key={told.code}>
