@@ -13,7 +13,7 @@ pub(crate) fn members(object: &str) -> Members<'_> {
 }
 
 /// The items of an array; nothing for any other text.
-pub(crate) fn items<'a>(array: &'a str) -> Vec<&'a RawValue> {
+pub(crate) fn items(array: &str) -> Vec<&RawValue> {
     serde_json::from_str(array).unwrap_or_default()
 }
 
