@@ -33,7 +33,7 @@ pub struct Tables {
     clickhouse: ClickHouse,
 }
 
-const LOOK: &str = "SELECT toUnixTimestamp64Milli(look) AS look, toUnixTimestamp64Milli(published_at) AS published_ms, body \
+const LOOK: &str = "SELECT toUnixTimestamp64Milli(look) AS look_ms, toUnixTimestamp64Milli(published_at) AS published_ms, body \
     FROM experiment_looks WHERE experiment_id = {experiment:String} AND look <= fromUnixTimestamp64Milli({at:Int64}) \
     ORDER BY look DESC, published_at DESC LIMIT 1";
 const FIRST: &str = "SELECT toUnixTimestamp64Milli(min(look)) AS first, count() AS looks FROM experiment_looks \
@@ -85,13 +85,16 @@ impl Archive for Tables {
     fn look(&self, experiment: &str, at: Timestamp) -> Result<Option<Kept>, ArchiveError> {
         #[derive(Deserialize)]
         struct Row {
-            look: i64,
+            look_ms: i64,
             published_ms: i64,
             body: String,
         }
         let rows: Vec<Row> = self.ask(LOOK, &[("experiment", experiment.to_owned()), ("at", millis(at))])?;
-        let kept =
-            |row: Row| Kept { look: Timestamp::from_millis(row.look), published_ms: row.published_ms, body: row.body };
+        let kept = |row: Row| Kept {
+            look: Timestamp::from_millis(row.look_ms),
+            published_ms: row.published_ms,
+            body: row.body,
+        };
         Ok(rows.into_iter().next().map(kept))
     }
 

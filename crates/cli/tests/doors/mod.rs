@@ -75,12 +75,14 @@ impl Place {
         running
     }
 
-    /// Makes the log and puts events into it, by the rules of a producer.
-    pub fn fill(&self, events: &[Json]) {
+    /// Makes the log and puts so many units of each arm into it, by the rules of a producer.
+    pub fn fill(&self, units: usize) {
         self.start(&[]).stop();
+        // What lies before the experiment's start would not count.
+        let events = events(units);
         let log = assay_broker::open(&format!("local:{}", self.path("data/log").display())).unwrap();
         let partitions = log.topic("assay.events").unwrap().partitions;
-        for event in events {
+        for event in &events {
             let unit = event["unit_id"].as_str().unwrap().as_bytes();
             let payload = event.to_string().into_bytes();
             let record = NewRecord { key: Some(unit), headers: &[], payload: &payload, timestamp_ms: None };
@@ -185,19 +187,19 @@ pub fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) ->
     Some(Answer { status, headers: headers.to_owned(), body: body.to_owned() })
 }
 
-/// So many units in each arm from this number on: some buy, more of the treatment, and few see errors.
-pub fn events(from: usize, units: usize) -> Vec<Json> {
+/// So many units in each arm: some buy, more of the treatment, and few see errors.
+fn events(units: usize) -> Vec<Json> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
     let mut out: Vec<Json> = Vec::new();
     let mut event = |unit: &str, more: Json| {
-        let number = from * 10 + out.len();
+        let number = out.len();
         let mut event = json!({
             "event_id": format!("00000000-0000-4000-8000-{number:012}"), "event_time": format_time(Timestamp(now)), "unit_id": unit,
         });
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         out.push(event);
     };
-    for number in from..from + units {
+    for number in 0..units {
         for (variant, every) in [("control", 4), ("treatment", 2)] {
             let unit = format!("{variant}-{number}");
             let country = ["DE", "FR", "US"][number % 3];

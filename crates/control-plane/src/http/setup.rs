@@ -46,7 +46,11 @@ async fn definition(
     asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|_| Problem::wrong("query", "'version' is a whole number"))?;
+    let wrong = || Problem::wrong("query", "'version' is a whole number below 2^63");
+    let Query(asked) = asked.map_err(|_| wrong())?;
+    if asked.version.is_some_and(|version| i64::try_from(version).is_err()) {
+        return Err(wrong());
+    }
     let all = versions(&doors, &id).await?;
     let changed = changes(&all);
     let wanted = asked.version.unwrap_or(u64::MAX);

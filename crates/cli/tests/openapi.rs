@@ -4,7 +4,7 @@
 
 mod doors;
 
-use doors::{Place, events};
+use doors::Place;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn what_openapi_promises_is_what_comes() {
     let tool = root.join("target/tools/schemathesis/bin/schemathesis");
     assert!(tool.exists(), "schemathesis is missing; run: make deps");
     let place = Place::new();
-    place.fill(&events(0, 120));
+    place.fill(120);
     let running = place.start(&[]);
     running.results("/v1/experiments/shop/results", |json| json["events"]["exposures"] == 240);
     let output = Command::new(tool)
