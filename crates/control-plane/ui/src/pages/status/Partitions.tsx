@@ -20,8 +20,12 @@ export function Partitions({ report }: { report: Status }) {
     it.behind_ms === null ? "–" : age(it.behind_ms),
     count(it.lag),
     <>
+      {it.holds_cut && (
+        <>
+          <Pill tone="warn" icon="clock" text="holds the cut" />{" "}
+        </>
+      )}
       {clock(it.closed_look)}
-      {it.holds_cut && <Pill tone="warn" icon="clock" text="holds the cut" />}
     </>,
     count(it.next_offset),
     it.config_version,
@@ -49,7 +53,7 @@ export function State({ it }: { it: StatusPartition }) {
   return (
     <>
       <Pill tone={tone} icon={icon} text={word} />
-      {it.why && <span class="why"> {it.why}</span>}
+      {it.why && <span class="why">{it.why}</span>}
     </>
   );
 }

@@ -32,9 +32,9 @@ export default function Status({ rest }: { rest: string[] }) {
   }, [report]);
   useEffect(() => {
     if (!known?.look) return;
-    // A look is as old as log time is ahead of it, and log time stands still with the slowest partition.
-    const slowest = Math.max(0, ...known.partitions.map((it) => it.behind_ms ?? 0));
-    shown.value = { logTime: known.look.at, ageMs: known.look.age_ms + slowest, saidAt: performance.now(), heldBy: known.look.held_by, frozen: null };
+    // Who holds it back is said on the page itself; the top bar offers provisional numbers for it, and here are none.
+    const ageMs = Math.max(0, Date.parse(known.server_time) - Date.parse(known.look.at));
+    shown.value = { logTime: known.look.at, ageMs, saidAt: performance.now(), heldBy: null, frozen: null };
   }, [known]);
   useEffect(() => {
     if (known && known.level !== "fine") announce(known.sentence);
