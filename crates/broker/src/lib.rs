@@ -10,13 +10,14 @@ mod headers;
 mod kafka;
 mod kafka_reader;
 mod local;
+mod local_view;
 mod log;
 mod memory;
 mod progress;
 mod segment;
 mod topic_settings;
 
-pub use address::open;
+pub use address::{open, open_to_read};
 pub use kafka::{KafkaLog, KafkaSettings};
 pub use local::{Fsync, LocalLog, LocalSettings};
 pub use log::{

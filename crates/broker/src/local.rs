@@ -102,7 +102,7 @@ struct Segment {
     generation: u64,
 }
 
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
     let what = what.into();
     move |source| Error::Io { what, source }
 }
@@ -269,26 +269,30 @@ impl LocalTopic {
     }
 
     fn open(directory: &Path) -> Result<Self, Error> {
-        let path = directory.join("topic");
-        let text = fs::read_to_string(&path).map_err(io(format!("reading {}", path.display())))?;
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let parsed = match words.as_slice() {
-            ["2", name, id, partitions, stamping, retention, kept] => {
-                partitions.parse().ok().zip(retention.parse::<i64>().ok()).map(|(partitions, retention)| {
-                    let stamping = if *stamping == "Given" { Stamping::Given } else { Stamping::Append };
-                    let topic = Topic { name: (*name).to_owned(), id: (*id).to_owned(), partitions, stamping };
-                    (topic, retention, *kept == "newest")
-                })
-            }
-            _ => None,
-        };
-        let (topic, retention, compacted) = parsed
-            .ok_or_else(|| Error::Corrupt(format!("{} does not describe a topic of this version", path.display())))?;
+        let (topic, retention, compacted) = describe(directory)?;
         let partitions = (0..topic.partitions)
             .map(|partition| LocalPartition::open(&directory.join(partition.to_string())).map(Arc::new))
             .collect::<Result<_, _>>()?;
         Ok(LocalTopic { topic, retention_ms: (retention >= 0).then_some(retention), compacted, partitions })
     }
+}
+
+/// What a topic's file says: the topic, how many milliseconds records are kept (for ever if below 0), and whether only the newest of each key.
+pub(crate) fn describe(directory: &Path) -> Result<(Topic, i64, bool), Error> {
+    let path = directory.join("topic");
+    let text = fs::read_to_string(&path).map_err(io(format!("reading {}", path.display())))?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let parsed = match words.as_slice() {
+        ["2", name, id, partitions, stamping, retention, kept] => {
+            partitions.parse().ok().zip(retention.parse::<i64>().ok()).map(|(partitions, retention)| {
+                let stamping = if *stamping == "Given" { Stamping::Given } else { Stamping::Append };
+                let topic = Topic { name: (*name).to_owned(), id: (*id).to_owned(), partitions, stamping };
+                (topic, retention, *kept == "newest")
+            })
+        }
+        _ => None,
+    };
+    parsed.ok_or_else(|| Error::Corrupt(format!("{} does not describe a topic of this version", path.display())))
 }
 
 fn random_id() -> std::io::Result<String> {
@@ -485,7 +489,7 @@ impl LocalPartition {
     }
 }
 
-fn segment_path(directory: &Path, base: u64) -> PathBuf {
+pub(crate) fn segment_path(directory: &Path, base: u64) -> PathBuf {
     directory.join(format!("{base:020}.log"))
 }
 

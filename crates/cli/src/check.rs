@@ -2,7 +2,7 @@
 
 use crate::definitions;
 use anyhow::Result;
-use assay_experiment::{Definitions, Status};
+use assay_experiment::{Definitions, Status, format_time};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,12 +46,13 @@ fn summary(all: &Definitions) -> String {
         let variants = count(experiment.variants.len(), "variant");
         out.push_str(&format!("experiment  {id} ({status}, {variants} of {}): {metrics}\n", experiment.unit));
     }
-    let kinds: [(&str, Vec<String>); 5] = [
+    let kinds: [(&str, Vec<String>); 6] = [
         ("metrics", all.metrics.keys().cloned().collect()),
         ("layers", all.layers.keys().cloned().collect()),
         ("holdouts", all.holdouts.keys().cloned().collect()),
         ("flags", all.flags.keys().cloned().collect()),
         ("schemas", all.schemas.keys().map(u32::to_string).collect()),
+        ("settings", all.settings.keys().map(|&from| format!("from {}", format_time(from))).collect()),
     ];
     for (kind, ids) in kinds.iter().filter(|(_, ids)| !ids.is_empty()) {
         out.push_str(&format!("{kind:<11} {}\n", ids.join(", ")));
@@ -66,6 +67,7 @@ fn total(all: &Definitions) -> usize {
         + all.holdouts.len()
         + all.flags.len()
         + all.schemas.len()
+        + all.settings.len()
 }
 
 fn count(number: usize, what: &str) -> String {

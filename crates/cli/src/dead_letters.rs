@@ -14,7 +14,7 @@ use std::time::Duration;
 /// They are in the topic NAME.dead-letters with their original bytes and headers. (In SQL: SELECT * FROM dead_letters FINAL.)
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  assay dead-letters list --data .local/assay\n  assay dead-letters list --log kafka://broker:9092 --reason unknown_version\n  assay dead-letters explain --log kafka://broker:9092 --offset 17\n  assay dead-letters resend --log kafka://broker:9092 --reason unknown_version\n\nA local log belongs to one process: stop `assay serve` before reading it here, or ask its ClickHouse."
+    after_help = "Examples:\n  assay dead-letters list --data .local/assay\n  assay dead-letters list --log kafka://broker:9092 --reason unknown_version\n  assay dead-letters explain --log kafka://broker:9092 --offset 17\n  assay dead-letters resend --log kafka://broker:9092 --reason unknown_version\n\nListing and explaining work while `assay serve` runs. Re-sending into a local log does not, because it belongs to one process: stop `assay serve` first."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -85,7 +85,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     {
         bail!("there is no log in {directory}; give --data or --log");
     }
-    let log = assay_broker::open(&address).context("opening the log (a local one belongs to one process at a time)")?;
+    let log = match arguments.action {
+        Action::Resend(_) => assay_broker::open(&address).context("opening the log to append to it")?,
+        _ => assay_broker::open_to_read(&address).context("opening the log")?,
+    };
     let letters = read(log.as_ref(), which)?;
     match &arguments.action {
         Action::List(_) => list(&letters, which.limit),

@@ -2,7 +2,7 @@
 
 use crate::demo_plan::{DataSet, Plan, Planned};
 use crate::demo_view::{Screen, compare};
-use crate::engine::{Engine, Part};
+use crate::engine::Engine;
 use crate::health::now_ms;
 use crate::serve::stop_flag;
 use crate::settings::{ClickHouseAt, Given};
@@ -119,7 +119,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         ..Given::default()
     }
     .complete()?;
-    let engine = Engine::start(&settings, &[Part::Pipeline, Part::Analysis, Part::ControlPlane])?;
+    let engine = Engine::start(&settings, &[])?;
     let plays_ms = progress.plays_ms.unwrap_or_else(|| progress.start_ms.max(now_ms() + 1_000));
     if progress.plays_ms.is_none() {
         // Kept before anything is sent: after a kill the same events have the same times.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -28,8 +28,6 @@ pub struct Client {
 pub struct Answer {
     /// Of the answer.
     pub status: StatusCode,
-    /// Of the answer.
-    pub headers: HeaderMap,
     /// The body; null where it is empty.
     pub json: Json,
 }
@@ -84,6 +82,6 @@ impl Client {
             false => serde_json::from_slice(&bytes)
                 .with_context(|| format!("{}{path} answered {} and no JSON", self.base, head.status))?,
         };
-        Ok(Answer { status: head.status, headers: head.headers, json })
+        Ok(Answer { status: head.status, json })
     }
 }

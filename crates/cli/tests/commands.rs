@@ -235,6 +235,31 @@ fn replay_gives_the_same_numbers_from_any_order_file_and_number_of_partitions() 
     assert!(told.out.contains("shop (running)") && told.out.contains("60 exposures"), "{}", told.out);
 }
 
+/// Lengths of looks say when numbers are told, not what they are; a log that begins after a change has begun with it.
+#[test]
+fn replay_changes_settings_at_their_hour() {
+    let files = Files::new();
+    let events = files.write("events.jsonl", &history().join("\n"));
+    let expected = numbers(&files.replay(&[&events], &[]));
+    files.write(
+        "definitions/settings.yaml",
+        "{ kind: settings, from: 2020-01-01T00:00:00Z, look: 2s, chunk: 10s }\n---\n\
+         { kind: settings, from: 2026-05-01T09:00:00Z, look: 10s, chunk: 1m }\n",
+    );
+    let told = files.replay(&[&events], &["--partitions", "3"]);
+    let found = numbers(&told);
+    // The last event is at 09:59:00, and closes the look of ten seconds that begins there.
+    assert_eq!((&expected["look"], &found["look"]), (&json!("2026-05-01T09:59:01Z"), &json!("2026-05-01T09:59:10Z")));
+    for name in ["units", "exposures", "srm"] {
+        assert_eq!(found["experiments"][0][name], expected["experiments"][0][name], "{name}");
+    }
+    assert_eq!(found["events"], expected["events"]);
+    files.write("definitions/settings.yaml", "{ kind: settings, from: 2026-05-01T09:00:00Z, semantics: 99 }");
+    let told = files.replay(&[&events], &[]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("semantics 99 from 2026-05-01T09:00:00Z on"), "{}", told.err);
+}
+
 #[test]
 fn append_times_are_kept_and_never_go_backwards() {
     let files = Files::new();

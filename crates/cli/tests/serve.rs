@@ -250,6 +250,13 @@ fn a_dead_letter_comes_back() {
     let running = place.start();
     wait_until("rows", PATIENCE, || rows(&place, "SELECT count() FROM dead_letters FINAL") == "2");
     assert_eq!(rows(&place, "SELECT count() FROM events"), "1");
+    // They can be read while the service owns the log; sent again they cannot.
+    assert!(place.dead_letters(&["list"]).contains("2 dead letters: 2 unknown_experiment"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    let output =
+        command.args(["dead-letters", "resend", "--data", place.path("data").to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("in use by another process"), "{}", said(&output));
     assert_eq!(running.stop(), 0);
 
     let listed = place.dead_letters(&["list"]);

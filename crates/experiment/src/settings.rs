@@ -102,7 +102,7 @@ impl Settings {
 pub(crate) fn lengths(look_ms: u64, chunk_ms: u64) -> Option<&'static str> {
     if look_ms == 0 || chunk_ms == 0 || !chunk_ms.is_multiple_of(look_ms) {
         Some("chunk_ms must be a multiple of look_ms, and both above 0")
-    } else if chunk_ms > LOG_DAY_MS || LOG_DAY_MS % chunk_ms != 0 {
+    } else if chunk_ms > LOG_DAY_MS || !LOG_DAY_MS.is_multiple_of(chunk_ms) {
         Some("chunk_ms must divide a day, because a chunk lies in one day's table partition")
     } else {
         None

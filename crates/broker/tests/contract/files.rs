@@ -2,7 +2,7 @@
 
 use crate::{local, now_ms, read, record, spec};
 use assay_broker::{
-    Batch, Error, Fsync, LocalLog, LocalSettings, Log, NewRecord, Offset, Partition, Stamping, TopicSpec,
+    Batch, Error, Fsync, LocalLog, LocalSettings, Log, NewRecord, Offset, Partition, Stamping, TopicSpec, open_to_read,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,48 @@ fn one_process_owns_the_files() {
     let _log = local(directory.path(), Fsync::Never, 1_000);
     let message = LocalLog::open(directory.path(), LocalSettings::default()).err().expect("it is taken").to_string();
     assert!(message.contains("process"), "{message}");
+}
+
+/// Whoever only reads sees what is there, changes nothing, and is in nobody's way.
+#[test]
+fn another_process_may_read_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = local(directory.path(), Fsync::Never, 1_000);
+    let topic = log.create_topic(&spec("t", 2, Stamping::Append)).unwrap();
+    let bodies: Vec<Vec<u8>> = (0..100u8).map(|at| vec![at; 40]).collect();
+    let view = open_to_read(&format!("local:{}", directory.path().display())).unwrap();
+    for (at, body) in bodies.iter().enumerate() {
+        log.append("t", Partition(1), &[record("k", body)]).unwrap();
+        let bounds = view.bounds("t", Partition(1)).unwrap();
+        assert_eq!((bounds.low, bounds.next), (Offset(0), Offset(at as u64 + 1)));
+    }
+    // A record that is half written is not there yet.
+    let newest = {
+        let mut files: Vec<_> = std::fs::read_dir(directory.path().join("t/1")).unwrap().collect();
+        files.sort_by_key(|entry| entry.as_ref().unwrap().path());
+        files.pop().unwrap().unwrap().path()
+    };
+    let whole = std::fs::read(&newest).unwrap();
+    let half = [&whole[..], &whole[..20.min(whole.len())]].concat();
+    std::fs::write(&newest, &half).unwrap();
+    assert_eq!(view.topic("t").unwrap(), topic);
+    for from in [0, 1, 50, 99, 100] {
+        let mut reader = view.open("t", Partition(1), Offset(from)).unwrap();
+        let wanted = &bodies[from as usize..];
+        let (mut batch, mut found) = (Batch::default(), Vec::new());
+        while found.len() < wanted.len() {
+            reader.poll(&mut batch, 200, Duration::ZERO).unwrap();
+            assert!(!batch.is_empty(), "{} of {}", found.len(), wanted.len());
+            found.extend(batch.iter().map(|it| it.payload.to_vec()));
+        }
+        assert_eq!(found, wanted);
+        assert_eq!(reader.next_in_log().unwrap(), Offset(100));
+    }
+    assert_eq!(std::fs::read(&newest).unwrap(), half, "nothing was repaired");
+    assert_eq!(view.bounds("t", Partition(0)).unwrap().next, Offset(0));
+    assert!(matches!(view.bounds("absent", Partition(0)), Err(Error::UnknownTopic(_))));
+    assert!(matches!(view.open("t", Partition(1), Offset(101)), Err(Error::OffsetGone { .. })));
+    assert!(matches!(view.append("t", Partition(1), &[record("k", b"x")]), Err(Error::Refused(_))));
 }
 
 fn segments(directory: &Path) -> Vec<PathBuf> {
