@@ -112,7 +112,7 @@ impl Core {
     fn apply(&mut self, batch: &[Event]) {
         let timestamp = self.now();
         for group in batch.chunks(TOUCHED_MAX) {
-            self.state.touch(group.iter().map(|event| event.key.as_bytes()));
+            self.state.touch(group.iter().map(|event| (event.key.as_bytes(), event.payload.as_slice())));
             for Event { key, payload } in group {
                 let input = Input { offset: self.offset, timestamp, key: Some(key.as_bytes()), headers: &[], payload };
                 self.state.apply(&input, &mut self.told).unwrap();

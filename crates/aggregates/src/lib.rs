@@ -10,6 +10,7 @@ mod bytes;
 mod cell;
 mod dedupe;
 mod effects;
+mod filter;
 mod kept;
 mod look;
 mod partition;

@@ -143,7 +143,7 @@ impl Partition {
             }
         }
         let units = Units::read(&mut from)?;
-        let dedupe = Dedupe::read(&mut from, runs, genesis.hash_seed, horizon(&genesis))?;
+        let dedupe = Dedupe::read(&mut from, runs, horizon(&genesis))?;
         let windows = |length_ms: u64, open| Windows { length: Span(length_ms as i64 * 1_000), open };
         Ok(Partition {
             id: info.partition,

@@ -182,6 +182,12 @@ pub fn decode<'a>(payload: &'a [u8], guid: Option<&[u8]>, schemas: &Schemas) -> 
     }
 }
 
+/// The id of an event that was not read yet, if it has a built-in schema; of another one's, some bytes that mean nothing.
+pub fn id_ahead(payload: &[u8]) -> Option<EventId> {
+    let [0, _, _, _, _, datum @ ..] = payload else { return None };
+    datum.first_chunk().map(|id| EventId(u128::from_be_bytes(*id)))
+}
+
 /// Writes an event as Avro in Confluent framing with the built-in schemas.
 pub fn encode(event: &Event<'_>) -> Vec<u8> {
     let kind = match &event.body {
