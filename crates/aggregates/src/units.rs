@@ -95,6 +95,8 @@ pub(crate) struct Units {
 pub(crate) struct SubTable {
     index: HashTable<u32>,
     units: Vec<Unit>,
+    /// The unit that was found last.
+    last: u32,
     enrolments: Vec<Enrolment>,
     cells: Vec<i64>,
     kept: KeptPool,
@@ -125,7 +127,7 @@ impl Units {
         let table = |hash: u128| &self.tables[(hash >> 118) as usize];
         let mut found = [None; TOUCHED_MAX];
         for (place, &hash) in found.iter_mut().zip(hashes) {
-            *place = table(hash).find(hash);
+            *place = table(hash).look_up(words(hash));
         }
         let mut heads = [NONE; TOUCHED_MAX];
         for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
@@ -172,8 +174,18 @@ impl Units {
 }
 
 impl SubTable {
-    pub fn find(&self, hash: u128) -> Option<UnitAt> {
+    pub fn find(&mut self, hash: u128) -> Option<UnitAt> {
         let words = words(hash);
+        // One event asks several times.
+        if self.units.get(self.last as usize).is_some_and(|unit| unit.hash == words) {
+            return Some(UnitAt(self.last));
+        }
+        let found = self.look_up(words)?;
+        self.last = found.0;
+        Some(found)
+    }
+
+    fn look_up(&self, words: [u64; 2]) -> Option<UnitAt> {
         self.index.find(words[1], |&at| self.units[at as usize].hash == words).map(|&at| UnitAt(at))
     }
 
