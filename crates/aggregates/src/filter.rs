@@ -13,7 +13,7 @@ pub(crate) struct Filter {
 #[repr(align(64))]
 struct Block([u64; 8]);
 
-/// Bits for a key: with these, full filters say "perhaps" to four in a thousand new keys.
+/// Bits for a key: with these, full filters say "perhaps" to about five in a thousand new keys.
 const BITS_PER_KEY: usize = 12;
 /// One in each word of a block.
 const PROBE_BITS: u32 = 6;
@@ -48,7 +48,7 @@ impl Filter {
 
     /// In the order of the keys.
     fn place(&self, key: u128) -> usize {
-        ((key >> 64) * self.blocks.len() as u128 >> 64) as usize
+        (((key >> 64) * self.blocks.len() as u128) >> 64) as usize
     }
 }
 
