@@ -1,6 +1,10 @@
 //! The engine's core: bytes of events in, state updated, on one thread, with a million and with ten million units in the state.
 //!
 //! `cargo bench --package assay-benches --bench core`; as a test it runs small. ASSAY_BENCH_UNITS=1000000,10000000 says how many units.
+//!
+//! Two builds are compared by the processor time of a fixed number of conversions, which is measured first: then both do the same. Usually
+//! that is a minute of log time, with one generation of ids sealed; ASSAY_BENCH_CONVERSIONS says how many else. A filter that matches
+//! nothing (`-- none`) leaves out the rest.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a benchmark talks to people")]
 
@@ -50,6 +54,8 @@ struct Core {
     offset: u64,
     events: u64,
     stream: Stream,
+    /// Processor seconds of applying conversions.
+    cpu: f64,
 }
 
 impl Core {
@@ -74,7 +80,7 @@ impl Core {
             state.apply(&input, &mut told).unwrap();
             offset += 1;
         }
-        let mut core = Core { state: state.unwrap(), told, offset, events: 0, stream: Stream::new(units) };
+        let mut core = Core { state: state.unwrap(), told, offset, events: 0, stream: Stream::new(units), cpu: 0.0 };
         let before = resident_bytes();
         let mut unit = 0;
         while unit < units {
@@ -106,7 +112,7 @@ impl Core {
     fn apply(&mut self, batch: &[Event]) {
         let timestamp = self.now();
         for group in batch.chunks(TOUCHED_MAX) {
-            self.state.touch(group.iter().map(|event| event.key.as_bytes()));
+            self.state.touch(group.iter().map(|event| (event.key.as_bytes(), event.payload.as_slice())));
             for Event { key, payload } in group {
                 let input = Input { offset: self.offset, timestamp, key: Some(key.as_bytes()), headers: &[], payload };
                 self.state.apply(&input, &mut self.told).unwrap();
@@ -128,9 +134,10 @@ impl Core {
                     Event { key: format!("user-{unit}"), payload: conversion(1 << 40 | (self.events + n), unit, at) }
                 })
                 .collect();
-            let started = Instant::now();
+            let (started, cpu) = (Instant::now(), cpu_seconds());
             self.apply(&batch);
             taken += started.elapsed();
+            self.cpu += cpu_seconds() - cpu;
             left -= size;
         }
         assert_eq!(self.told.rejected, 0, "every event of a benchmark is accepted");
@@ -141,13 +148,15 @@ impl Core {
 fn main() {
     // `cargo bench` says so; under `cargo test` it only has to run.
     let measures = std::env::args().any(|argument| argument == "--bench");
-    let wanted = std::env::var("ASSAY_BENCH_UNITS").unwrap_or_else(|_| "1000000,10000000".to_owned());
-    let units: Vec<u64> = match measures {
-        true => {
-            wanted.split(',').map(|units| units.parse().expect("ASSAY_BENCH_UNITS is numbers with commas")).collect()
-        }
-        false => vec![1_000],
+    let numbers = |name: &str, usual: &str| -> Vec<u64> {
+        let wanted = std::env::var(name).unwrap_or_else(|_| usual.to_owned());
+        wanted
+            .split(',')
+            .map(|number| number.parse().expect("ASSAY_BENCH_ variables are numbers with commas"))
+            .collect()
     };
+    let units = if measures { numbers("ASSAY_BENCH_UNITS", "1000000,10000000") } else { vec![1_000] };
+    let count = numbers("ASSAY_BENCH_CONVERSIONS", "6000000")[0];
     let mut criterion = Criterion::default()
         .sample_size(10)
         .measurement_time(Duration::from_secs(10))
@@ -155,15 +164,17 @@ fn main() {
         .configure_from_args();
     for units in units {
         let mut core = Core::new(units);
-        let before = (cpu_seconds(), core.events);
+        if measures {
+            let clock = core.conversions(count).as_secs_f64();
+            let [cpu, clock] = [core.cpu, clock].map(|seconds| seconds * 1e6 / count as f64);
+            eprintln!("{units} units, {count} conversions: {cpu:.3} µs of processor each, {clock:.3} µs by the clock");
+        }
         let mut group = criterion.benchmark_group("core");
         group.throughput(Throughput::Elements(1));
         group.bench_function(format!("conversions into {units} units"), |bencher| {
             bencher.iter_custom(|count| core.conversions(count));
         });
         group.finish();
-        let (cpu, events) = (cpu_seconds() - before.0, core.events - before.1);
-        eprintln!("{units} units: {events} conversions applied; {cpu:.1} s of processor with encoding them");
     }
     criterion.final_summary();
 }

@@ -4,8 +4,9 @@
 //! conversion counts when `first <= c < first + window`, whatever came first.
 
 use crate::cell::Contribution;
+use crate::kept::Kept;
 use crate::slot::{Slot, SlotIndex};
-use crate::units::{BOT, Conversion, Kept, Met, Open, Retracted, SubTable, Tie, UnitAt, Units, is_kept};
+use crate::units::{BOT, Conversion, Met, Retracted, SubTable, Tie, UnitAt, Units, is_kept};
 use assay_experiment::{Crossing, Event, Span, Timestamp};
 
 /// Units, experiments, and the clock they are judged by.
@@ -72,13 +73,11 @@ impl Attribution {
         if counts && table.events(at) >= EVENTS_MAX {
             return Err(TooMany);
         }
-        let is_full = |table: &SubTable| {
-            table.open(at).is_some_and(|open| match need {
-                Need::Conversion(_) => open.kept.len() >= WAITING_MAX,
-                Need::Waiting => open.retracted.len() >= WAITING_MAX,
-                Need::Removing => open.retracted.len() >= REMOVED_MAX,
-                Need::Exposure | Need::Nothing => false,
-            })
+        let is_full = |table: &SubTable| match need {
+            Need::Conversion(_) => table.kept_count(at) >= WAITING_MAX,
+            Need::Waiting => table.retracted_count(at) >= WAITING_MAX,
+            Need::Removing => table.retracted_count(at) >= REMOVED_MAX,
+            Need::Exposure | Need::Nothing => false,
         };
         if is_full(table) {
             table.prune(at, now, self.slack);
@@ -113,7 +112,7 @@ impl Attribution {
             return 0;
         }
         let existing = table.enrolments(at).find(|&enrolment| table.enrolment(enrolment).slot == seen.slot);
-        let tie = Tie { slot: seen.slot, time: seen.event.time, variant: seen.variant, id: seen.event.id };
+        let tie = Tie { time: seen.event.time, variant: seen.variant, id: seen.event.id };
         match existing {
             None => {
                 table.count_event(at);
@@ -121,7 +120,7 @@ impl Attribution {
                 table.enrolment_mut(enrolment).segments = slot.segments(seen.event);
                 slot.set_covariates(seen.event, table.cells_mut(enrolment));
                 if now <= time + slack {
-                    table.open_or_add(at).ties.push(tie);
+                    table.set_tie(enrolment, tie);
                 }
                 recount(slot, table, at, enrolment);
                 slot.tallies.entered[usize::from(seen.variant)] += 1;
@@ -129,12 +128,12 @@ impl Attribution {
             }
             Some(enrolment) => {
                 let first = table.enrolment(enrolment).first;
-                let known = table.open(at).and_then(|open| open.ties.iter().find(|tie| tie.slot == seen.slot).copied());
                 let name = |variant: u8| slot.experiment.variants[usize::from(variant)].name.as_str();
                 let rank = |time: Timestamp, tie: &Tie| (time, tie.time, name(tie.variant).to_owned(), tie.id);
                 // Without a tie the first exposure is older than any new one can be.
                 let moves = time < first
-                    || (time == first && known.is_some_and(|known| rank(time, &tie) < rank(first, &known)));
+                    || (time == first
+                        && table.tie(enrolment).is_some_and(|known| rank(time, &tie) < rank(first, &known)));
                 let crosses = table.enrolment(enrolment).seen & 1 << seen.variant == 0;
                 if !moves && !crosses {
                     return 0;
@@ -150,9 +149,7 @@ impl Attribution {
                     let segments = slot.segments(seen.event);
                     let it = table.enrolment_mut(enrolment);
                     (it.first, it.segments, it.variant) = (time, segments, seen.variant);
-                    let open = table.open_or_add(at);
-                    open.ties.retain(|tie| tie.slot != seen.slot);
-                    open.ties.push(tie);
+                    table.set_tie(enrolment, tie);
                     table.cells_mut(enrolment).fill(0);
                     slot.set_covariates(seen.event, table.cells_mut(enrolment));
                     recount(slot, table, at, enrolment);
@@ -189,7 +186,7 @@ impl Attribution {
         if table.out(at) != 0 {
             return Converted { fate: Fate::Excluded, met: Met::default() };
         }
-        let met = table.open_mut(at).map(|open| open.meet(key, core, now)).unwrap_or_default();
+        let met = table.meet(at, key, core, now);
         if met.retracted {
             return Converted { fate: Fate::Retracted, met };
         }
@@ -201,7 +198,7 @@ impl Attribution {
             table.count_event(at);
         }
         if is_kept(conversion.time, now, self.slack) {
-            table.open_or_add(at).kept.push(Kept { key, conversion, attributed });
+            table.keep(at, Kept::new(key, conversion, attributed));
         }
         Converted { fate: if attributed { Fate::Attributed } else { Fate::Unattributed }, met }
     }
@@ -215,14 +212,13 @@ impl Attribution {
             return RetractionOutcome::Nothing;
         }
         table.prune(at, now, slack);
-        let open = table.open_or_add(at);
-        if !open.retract(Retracted { met: target != Target::Unknown, ..retracted }) {
+        if !table.retract(at, Retracted { met: target != Target::Unknown, ..retracted }) {
             return RetractionOutcome::Nothing;
         }
         let Target::Counted(conversion) = target else {
             return RetractionOutcome::Waits;
         };
-        open.kept.retain(|kept| kept.key != retracted.key);
+        table.drop_kept(at, retracted.key);
         let Some(conversion) = conversion else { return RetractionOutcome::Removed { attributed: false } };
         let attributed = add(&mut self.slots, table, at, conversion, -1);
         RetractionOutcome::Removed { attributed }
@@ -334,9 +330,8 @@ fn add(slots: &mut [Slot], table: &mut SubTable, unit: UnitAt, conversion: Conve
 /// Fills the running totals of an enrolment that counts nowhere yet from the conversions that are kept.
 fn recount(slot: &Slot, table: &mut SubTable, unit: UnitAt, enrolment: usize) {
     let first = table.enrolment(enrolment).first;
-    let kept = table.open(unit).map(|open| open.kept.len()).unwrap_or_default();
-    for at in 0..kept {
-        let conversion = table.open(unit).expect("it has kept conversions").kept[at].conversion;
+    let waiting: Vec<Conversion> = table.kept(unit).map(Kept::conversion).collect();
+    for conversion in waiting {
         for (_, column, amount) in slot.changes(first, conversion) {
             if let Some(cell) = table.cells_mut(enrolment).get_mut(column) {
                 *cell += amount;
@@ -347,22 +342,21 @@ fn recount(slot: &Slot, table: &mut SubTable, unit: UnitAt, enrolment: usize) {
 
 /// Finds out anew which of the kept conversions count somewhere; returns by how many their number changed.
 fn reattribute(slots: &[Slot], table: &mut SubTable, unit: UnitAt) -> i64 {
-    if table.open(unit).is_none_or(|open| open.kept.is_empty()) {
+    if table.kept_count(unit) == 0 {
         return 0;
     }
     let enrolments: Vec<(u16, Timestamp, usize)> = table
         .enrolments(unit)
         .map(|at| (table.enrolment(at).slot, table.enrolment(at).first, table.cells(at).len()))
         .collect();
-    let Some(Open { kept, .. }) = table.open_mut(unit) else { return 0 };
     let mut changed = 0;
-    for kept in kept {
+    table.each_kept(unit, |kept| {
         let attributed = enrolments.iter().any(|&(slot, first, width)| {
-            slots[usize::from(slot)].changes(first, kept.conversion).any(|(_, column, _)| column < width)
+            slots[usize::from(slot)].changes(first, kept.conversion()).any(|(_, column, _)| column < width)
         });
         changed += i64::from(attributed) - i64::from(kept.attributed);
         kept.attributed = attributed;
-    }
+    });
     changed
 }
 

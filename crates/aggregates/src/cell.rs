@@ -52,9 +52,13 @@ impl Cell {
         self.nonzero += i64::from(to.y != 0) - i64::from(from.y != 0);
         let (y0, x0, y1, x1) = (i128::from(from.y), i128::from(from.x), i128::from(to.y), i128::from(to.x));
         self.y += y1 - y0;
-        self.x += x1 - x0;
         // At most (10^15)^2 per unit, so 10^8 units at the limit still fit.
         self.yy = self.yy.checked_add(y1 * y1 - y0 * y0).expect("values and units are bounded");
+        // Most metrics have no x.
+        if from.x == 0 && to.x == 0 {
+            return;
+        }
+        self.x += x1 - x0;
         self.xx = self.xx.checked_add(x1 * x1 - x0 * x0).expect("values and units are bounded");
         self.xy = self.xy.checked_add(x1 * y1 - x0 * y0).expect("values and units are bounded");
     }

@@ -2,12 +2,12 @@
 //!
 //! An open generation of one minute of log time is exact in memory. Sealed generations are sorted runs behind [`Runs`], merged in
 //! tiers, in front of them one Bloom filter per period of a third of the horizon, in whole minutes so that no generation lies in two: at
-//! most four are alive. A filter may only prove "new"; a hit is confirmed on 128 bits. The filters are rebuilt from the runs and never stored, so that a library's change of
-//! algorithm cannot change a result.
+//! most four are alive. A filter may only prove "new"; a hit is confirmed on 128 bits. The filters are rebuilt from the runs and never
+//! stored, so that a change of their algorithm cannot change a result.
 
 use crate::bytes::{Bytes, Reader, Torn};
+use crate::filter::Filter;
 use assay_experiment::{Digest, Span, Timestamp};
-use bloomfilter::Bloom;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
 
@@ -121,7 +121,6 @@ pub struct Lookups {
 /// The memory of accepted ids of one partition.
 pub struct Dedupe {
     runs: Box<dyn Runs>,
-    seed: u64,
     horizon: Span,
     /// Minute of log time whose ids are in `open`.
     generation: i64,
@@ -134,7 +133,7 @@ pub struct Dedupe {
 /// A little more than a third of the horizon.
 struct Period {
     index: i64,
-    filter: Bloom<u128>,
+    filter: Filter,
     capacity: usize,
     count: usize,
     runs: Vec<RunName>,
@@ -142,21 +141,19 @@ struct Period {
 
 /// Generations are minutes: sealing sorts one, and must stay short.
 const GENERATION: Span = Span::MINUTE;
-/// Sub-tables of the open generation, so that one that grows stalls nothing for long.
-const OPEN_TABLES: usize = 64;
+/// Sub-tables of the open generation, so that one that grows stalls nothing for long, and one that is sorted fits into the cache. Each has
+/// the ids whose hash starts with the same eight bits.
+const OPEN_TABLES: usize = 256;
 /// This many runs of a tier are merged into one of the next.
 const FAN_IN: usize = 8;
-/// Of a filter; small, because every false positive costs a search on disk.
-const FALSE_POSITIVES: f64 = 0.005;
 /// A filter starts for this many ids and grows fourfold.
 const FILTER_CAPACITY: usize = 1 << 14;
 
 impl Dedupe {
     /// Remembers for `horizon` of log time (L + F).
-    pub fn new(runs: Box<dyn Runs>, seed: u64, horizon: Span) -> Self {
+    pub fn new(runs: Box<dyn Runs>, horizon: Span) -> Self {
         Dedupe {
             runs,
-            seed,
             horizon,
             generation: i64::MIN,
             open: (0..OPEN_TABLES).map(|_| HashTable::new()).collect(),
@@ -191,7 +188,7 @@ impl Dedupe {
             return Ok(Some(entry.value));
         }
         let mut suspected = false;
-        for period in self.periods.iter().rev().filter(|period| period.filter.check(&key)) {
+        for period in self.periods.iter().rev().filter(|period| period.filter.may_have(key)) {
             suspected = true;
             for &name in period.runs.iter().rev() {
                 if let Some(value) = self.runs.find(name, key)? {
@@ -208,6 +205,12 @@ impl Dedupe {
         Ok(None)
     }
 
+    /// Reads what [`Dedupe::find`] will need for an id that is new. The value means nothing.
+    pub fn touch(&self, key: u128) -> u64 {
+        let open = self.open[table(key)].find(hash(key), |entry| entry.key == key).is_some();
+        self.periods.iter().map(|period| period.filter.touch(key)).sum::<u64>() + u64::from(open)
+    }
+
     /// Remembers an id that [`Dedupe::find`] did not know.
     pub fn insert(&mut self, entry: Entry) {
         self.open[table(entry.key)].insert_unique(hash(entry.key), entry, |other| hash(other.key));
@@ -216,7 +219,7 @@ impl Dedupe {
     /// Bytes in memory, about.
     pub fn memory(&self) -> usize {
         self.open.iter().map(HashTable::allocation_size).sum::<usize>()
-            + self.periods.iter().map(|period| period.filter.as_slice().len()).sum::<usize>()
+            + self.periods.iter().map(|period| period.filter.memory()).sum::<usize>()
     }
 
     /// The first whole number of generations above a third of the horizon. A generation that straddled two periods would be forgotten
@@ -231,23 +234,28 @@ impl Dedupe {
             return Ok(());
         }
         let mut entries = Vec::with_capacity(count);
-        self.open.iter_mut().for_each(|table| entries.extend(table.drain()));
-        entries.sort_unstable_by_key(|entry| entry.key);
+        for table in &mut self.open {
+            let start = entries.len();
+            entries.extend(table.drain());
+            // The tables are in the order of the keys.
+            entries[start..].sort_unstable_by_key(|entry| entry.key);
+        }
         let name = RunName { first: self.generation, last: self.generation, tier: 0 };
         self.runs.store(name, &entries)?;
         let index = self.generation.saturating_mul(GENERATION.0).div_euclid(self.period().0);
         if self.periods.back().is_none_or(|newest| newest.index != index) {
-            self.periods.push_back(Period::new(index, FILTER_CAPACITY, self.seed));
+            self.periods.push_back(Period::new(index));
         }
-        let seed = self.seed;
         let period = self.periods.back_mut().expect("just pushed");
-        period.runs.push(name);
-        period.count += entries.len();
-        if period.count > period.capacity {
-            period.grow(self.runs.as_ref(), seed)?;
+        if period.count + entries.len() > period.capacity {
+            let mut all = period.runs.iter().map(|&name| self.runs.load(name)).collect::<Result<Vec<_>, _>>()?;
+            all.push(entries);
+            period.grow(&all);
         } else {
-            entries.iter().for_each(|entry| period.filter.set(&entry.key));
+            period.count += entries.len();
+            entries.iter().for_each(|entry| period.filter.add(entry.key));
         }
+        period.runs.push(name);
         period.merge(self.runs.as_mut())
     }
 
@@ -273,10 +281,9 @@ impl Dedupe {
     pub(crate) fn read(
         from: &mut Reader<'_>,
         runs: Box<dyn Runs>,
-        seed: u64,
         horizon: Span,
     ) -> Result<Self, crate::snapshot::RestoreError> {
-        let mut dedupe = Dedupe::new(runs, seed, horizon);
+        let mut dedupe = Dedupe::new(runs, horizon);
         dedupe.generation = from.fixed64()?;
         for _ in 0..from.count()? {
             let (key, core, rest, filters) = (from.fixed128()?, from.fixed32()?, from.fixed32()?, from.fixed32()?);
@@ -287,9 +294,10 @@ impl Dedupe {
             let names = (0..from.count()?)
                 .map(|_| Ok(RunName { first: from.int()?, last: from.int()?, tier: from.byte()? }))
                 .collect::<Result<Vec<_>, Torn>>()?;
-            let mut period = Period::new(index, FILTER_CAPACITY, seed);
+            let mut period = Period::new(index);
+            let all = names.iter().map(|&name| dedupe.runs.load(name)).collect::<Result<Vec<_>, _>>()?;
+            period.grow(&all);
             period.runs = names;
-            period.grow(dedupe.runs.as_ref(), seed)?;
             dedupe.periods.push_back(period);
         }
         Ok(dedupe)
@@ -302,29 +310,19 @@ impl Dedupe {
 }
 
 impl Period {
-    fn new(index: i64, capacity: usize, seed: u64) -> Self {
-        // The halves must differ: with equal ones the filter's two hash functions are one.
-        let mut halves = [0u8; 32];
-        for (at, chunk) in halves.chunks_mut(8).enumerate() {
-            chunk.copy_from_slice(&seed.wrapping_mul(2 * at as u64 + 3).wrapping_add(at as u64).to_le_bytes());
-        }
-        let filter = Bloom::new_for_fp_rate_with_seed(capacity, FALSE_POSITIVES, &halves)
-            .expect("capacity and rate are constants within the filter's limits");
-        Period { index, filter, capacity, count: 0, runs: Vec::new() }
+    fn new(index: i64) -> Self {
+        let filter = Filter::new(FILTER_CAPACITY);
+        Period { index, filter, capacity: FILTER_CAPACITY, count: 0, runs: Vec::new() }
     }
 
-    /// Builds a filter that has room for four times the ids, from the runs.
-    fn grow(&mut self, runs: &dyn Runs, seed: u64) -> Result<(), RunsError> {
-        let all = self.runs.iter().map(|&name| runs.load(name)).collect::<Result<Vec<_>, _>>()?;
-        let count: usize = all.iter().map(Vec::len).sum();
-        let mut capacity = self.capacity;
-        while capacity < count {
-            capacity *= 4;
+    /// Builds a filter of these runs, which are all there are, with room for more: up to four times as many.
+    fn grow(&mut self, runs: &[Vec<Entry>]) {
+        self.count = runs.iter().map(Vec::len).sum();
+        while self.capacity < self.count {
+            self.capacity *= 4;
         }
-        let grown = Period::new(self.index, capacity, seed);
-        (self.filter, self.capacity, self.count) = (grown.filter, capacity, count);
-        all.iter().flatten().for_each(|entry| self.filter.set(&entry.key));
-        Ok(())
+        self.filter = Filter::new(self.capacity);
+        runs.iter().flatten().for_each(|entry| self.filter.add(entry.key));
     }
 
     /// Merges the newest runs of equal tier whenever there are [`FAN_IN`] of them.
@@ -351,7 +349,7 @@ impl Period {
 }
 
 fn table(key: u128) -> usize {
-    (key >> 122) as usize
+    (key >> 120) as usize
 }
 
 fn hash(key: u128) -> u64 {
@@ -372,7 +370,7 @@ mod tests {
     #[test]
     fn an_id_is_known_for_the_whole_horizon_and_forgotten_after_a_third_more() {
         let horizon = Span(30 * Span::MINUTE.0);
-        let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), 7, horizon);
+        let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), horizon);
         let mut inserted = Vec::new();
         for minute in 0..200i64 {
             dedupe.advance(Timestamp(minute * Span::MINUTE.0)).unwrap();
@@ -410,7 +408,7 @@ mod tests {
             ),
         ) {
             let horizon = Span((late_s + ahead_s) * Span::SECOND.0);
-            let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), 7, horizon);
+            let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), horizon);
             let (mut now, mut inserted) = (Timestamp(start_s * Span::SECOND.0), Vec::new());
             for (id, (ms, pick, at_end)) in steps.iter().enumerate() {
                 let end = |(time, _): &(Timestamp, Entry)| *time + Span(late_s * Span::SECOND.0 - ms % 60_000 * 1_000);
@@ -432,7 +430,7 @@ mod tests {
     #[test]
     fn a_written_memory_reads_back() {
         let horizon = Span(30 * Span::MINUTE.0);
-        let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), 7, horizon);
+        let mut dedupe = Dedupe::new(Box::new(MemoryRuns::default()), horizon);
         for minute in 0..20i64 {
             dedupe.advance(Timestamp(minute * Span::MINUTE.0)).unwrap();
             (0..2_000).for_each(|id| dedupe.insert(entry(minute as u32 * 2_000 + id)));
@@ -443,7 +441,7 @@ mod tests {
         for name in dedupe.run_names() {
             copy.store(name, &dedupe.runs.load(name).unwrap()).unwrap();
         }
-        let mut restored = Dedupe::read(&mut Reader::new(&out.data), Box::new(copy), 7, horizon).unwrap();
+        let mut restored = Dedupe::read(&mut Reader::new(&out.data), Box::new(copy), horizon).unwrap();
         for id in 0..40_000 {
             assert_eq!(restored.find(entry(id).key).unwrap(), Some(entry(id).value));
         }

@@ -11,6 +11,8 @@ mod cell;
 mod control;
 mod dedupe;
 mod effects;
+mod filter;
+mod kept;
 mod look;
 mod lost;
 mod minutes;

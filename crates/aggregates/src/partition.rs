@@ -104,7 +104,7 @@ impl Partition {
                 slots: Vec::new(),
                 slack: Span(genesis.first_exposure_slack_ms as i64 * 1_000),
             },
-            dedupe: Dedupe::new(runs, genesis.hash_seed, horizon(&genesis)),
+            dedupe: Dedupe::new(runs, horizon(&genesis)),
             counters: Counters::default(),
             schemas: wire::Schemas::built_in(),
             genesis,
@@ -226,16 +226,20 @@ impl Partition {
     /// Reads what records with these keys will probably need, so that the waits for memory overlap; at most [`TOUCHED_MAX`] of
     /// them. Changes nothing.
     ///
-    /// A guess: that the key is the unit's id, and the unit a user. Where it is wrong, only some reads were for nothing.
-    pub fn touch<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
-        let mut hashes = [0; TOUCHED_MAX];
-        let mut count = 0;
-        for (place, key) in hashes.iter_mut().zip(keys.filter(|key| key.len() <= UNIT_ID_BYTES_MAX)) {
-            *place = hash_of(b"user", key, self.genesis.hash_seed);
+    /// A guess: that the key is the unit's id, the unit a user, and the payload of a built-in schema. Where it is wrong, only some reads were
+    /// for nothing.
+    pub fn touch<'a>(&self, records: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
+        let (mut units, mut ids, mut count) = ([0; TOUCHED_MAX], [0; TOUCHED_MAX], 0);
+        let fitting = records.filter(|(key, _)| key.len() <= UNIT_ID_BYTES_MAX);
+        for ((unit, id), (key, payload)) in units.iter_mut().zip(&mut ids).zip(fitting) {
+            *unit = hash_of(b"user", key, self.genesis.hash_seed);
+            *id = wire::id_ahead(payload).map_or(0, |id| id_key(id.0, *unit));
             count += 1;
         }
-        // Otherwise the compiler would see that nobody needs the value.
-        std::hint::black_box(self.attribution.units.touch(&hashes[..count]));
+        let units = self.attribution.units.touch(&units[..count]);
+        let ids: u64 = ids[..count].iter().map(|&id| self.dedupe.touch(id)).sum();
+        // Otherwise the compiler would see that nobody needs the values.
+        std::hint::black_box((units, ids));
     }
 
     /// Applies the next record. After an error the partition must start again from its snapshot.

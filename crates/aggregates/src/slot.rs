@@ -8,6 +8,7 @@ use assay_experiment::{
     Attribute, Covariate, Crossing, Definitions, Event, EventMatch, Experiment, Metric, MetricKind, Span, Status,
     Timestamp, Value,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Index of an experiment's phase in a partition.
@@ -378,11 +379,11 @@ fn attribute<'a>(event: &'a Event<'_>, name: &str) -> Option<&'a Attribute<'a>> 
 }
 
 /// An attribute as text, by which segments and filters compare: 1 and 1.0 are the same number.
-fn attribute_text(attribute: &Attribute<'_>) -> String {
+fn attribute_text<'a>(attribute: &'a Attribute<'_>) -> Cow<'a, str> {
     match attribute {
-        Attribute::Text(text) => text.to_string(),
-        Attribute::Number(number) => number.to_string(),
-        Attribute::Bool(flag) => flag.to_string(),
+        Attribute::Text(text) => Cow::Borrowed(text),
+        Attribute::Number(number) => Cow::Owned(number.to_string()),
+        Attribute::Bool(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
     }
 }
 

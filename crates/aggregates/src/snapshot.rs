@@ -146,7 +146,7 @@ impl Partition {
             }
         }
         let units = Units::read(&mut from)?;
-        let dedupe = Dedupe::read(&mut from, runs, genesis.hash_seed, horizon(&genesis))?;
+        let dedupe = Dedupe::read(&mut from, runs, horizon(&genesis))?;
         let settings = schedule.at(info.log_time);
         let changes_at = next_change(&schedule, info.log_time);
         Ok(Partition {

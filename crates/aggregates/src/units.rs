@@ -3,6 +3,7 @@
 //! 1,024 sub-tables, each growing on its own, because one table of ten million units would stall for most of a second when it doubles.
 
 use crate::bytes::{Bytes, Reader, Torn};
+use crate::kept::{Chain, Kept, KeptPool};
 use crate::totals::SegmentValues;
 use assay_experiment::{EventId, Span, Timestamp};
 use hashbrown::{HashMap, HashTable};
@@ -26,16 +27,6 @@ pub(crate) struct Enrolment {
     pub seen: u32,
     /// Next enrolment of the unit, or [`NONE`].
     next: u32,
-}
-
-/// A conversion that may still be attributed differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kept {
-    /// Key of the duplicate memory.
-    pub key: u128,
-    pub conversion: Conversion,
-    /// Whether some metric counts it now.
-    pub attributed: bool,
 }
 
 /// What attribution needs of a conversion.
@@ -64,7 +55,6 @@ pub(crate) struct Retracted {
 /// Breaks ties between first exposures while they may still move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tie {
-    pub slot: u16,
     /// Event time of the first exposure.
     pub time: Timestamp,
     /// The variant it named.
@@ -72,22 +62,17 @@ pub(crate) struct Tie {
     pub id: EventId,
 }
 
-/// What is remembered of a unit only for a while.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Open {
-    pub kept: Vec<Kept>,
-    /// Sorted by key and core, each pair once.
-    pub retracted: Vec<Retracted>,
-    pub ties: Vec<Tie>,
-}
-
+/// Aligned, so that it never lies in two lines of the cache.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 struct Unit {
     hash: [u64; 2],
     /// First enrolment, or [`NONE`].
     head: u32,
     /// Events counted, and in the two highest bits why the unit is out.
     events: u32,
+    /// The conversions that wait.
+    kept: Chain,
 }
 
 /// The unit left all results for good.
@@ -110,9 +95,15 @@ pub(crate) struct Units {
 pub(crate) struct SubTable {
     index: HashTable<u32>,
     units: Vec<Unit>,
+    /// The unit that was found last.
+    last: u32,
     enrolments: Vec<Enrolment>,
     cells: Vec<i64>,
-    open: HashMap<u32, Box<Open>>,
+    kept: KeptPool,
+    /// By unit, sorted by key and core, each pair once.
+    retracted: HashMap<u32, Vec<Retracted>>,
+    /// By enrolment, in order: an enrolment gets its tie when it is made.
+    ties: Vec<(u32, Tie)>,
 }
 
 /// A unit in its sub-table.
@@ -134,28 +125,23 @@ impl Units {
     /// different units can wait together.
     pub fn touch(&self, hashes: &[u128]) -> u64 {
         let table = |hash: u128| &self.tables[(hash >> 118) as usize];
-        let mut seen = 0;
         let mut found = [None; TOUCHED_MAX];
         for (place, &hash) in found.iter_mut().zip(hashes) {
-            *place = table(hash).find(hash);
+            *place = table(hash).look_up(words(hash));
         }
         let mut heads = [NONE; TOUCHED_MAX];
-        let mut opened: [Option<&Open>; TOUCHED_MAX] = [None; TOUCHED_MAX];
         for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
-            let Some(UnitAt(unit)) = found[at] else { continue };
-            heads[at] = table(hash).units[unit as usize].head;
-            opened[at] = table(hash).open.get(&unit).map(Box::as_ref);
+            heads[at] = found[at].map_or(NONE, |UnitAt(unit)| table(hash).units[unit as usize].head);
         }
-        let mut cells = [0; TOUCHED_MAX];
+        let mut cells = [NONE; TOUCHED_MAX];
         for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
-            cells[at] = table(hash).enrolments.get(heads[at] as usize).map_or(u32::MAX, |enrolment| enrolment.cells);
-            seen += opened[at].map_or(0, |open| open.kept.len());
+            cells[at] = table(hash).enrolments.get(heads[at] as usize).map_or(NONE, |enrolment| enrolment.cells);
         }
-        for (at, &hash) in hashes.iter().enumerate().take(TOUCHED_MAX) {
-            seen += table(hash).cells.get(cells[at] as usize).map_or(0, |&cell| cell as usize & 1);
-            seen += opened[at].and_then(|open| open.kept.last()).map_or(0, |kept| kept.key as usize & 1);
-        }
-        seen as u64
+        hashes
+            .iter()
+            .zip(cells)
+            .map(|(&hash, cells)| table(hash).cells.get(cells as usize).map_or(0, |&cell| cell as u64 & 1))
+            .sum()
     }
 
     /// Units and enrolments.
@@ -188,15 +174,25 @@ impl Units {
 }
 
 impl SubTable {
-    pub fn find(&self, hash: u128) -> Option<UnitAt> {
+    pub fn find(&mut self, hash: u128) -> Option<UnitAt> {
         let words = words(hash);
+        // One event asks several times.
+        if self.units.get(self.last as usize).is_some_and(|unit| unit.hash == words) {
+            return Some(UnitAt(self.last));
+        }
+        let found = self.look_up(words)?;
+        self.last = found.0;
+        Some(found)
+    }
+
+    fn look_up(&self, words: [u64; 2]) -> Option<UnitAt> {
         self.index.find(words[1], |&at| self.units[at as usize].hash == words).map(|&at| UnitAt(at))
     }
 
     pub fn find_or_add(&mut self, hash: u128) -> UnitAt {
         self.find(hash).unwrap_or_else(|| {
             let at = self.units.len() as u32;
-            self.units.push(Unit { hash: words(hash), head: NONE, events: 0 });
+            self.units.push(Unit { hash: words(hash), head: NONE, events: 0, kept: Chain::EMPTY });
             let units = &self.units;
             // The other half of the hash: its highest bits tell slots apart, and those of this half are the same in a whole sub-table.
             self.index.insert_unique(words(hash)[1], at, |&other| units[other as usize].hash[1]);
@@ -267,41 +263,111 @@ impl SubTable {
         at
     }
 
-    pub fn open(&self, unit: UnitAt) -> Option<&Open> {
-        self.open.get(&unit.0).map(Box::as_ref)
+    /// The conversions that wait, newest first.
+    pub fn kept(&self, unit: UnitAt) -> impl Iterator<Item = &Kept> {
+        self.kept.iter(self.units[unit.0 as usize].kept)
     }
 
-    pub fn open_mut(&mut self, unit: UnitAt) -> Option<&mut Open> {
-        self.open.get_mut(&unit.0).map(Box::as_mut)
+    /// How many conversions wait, or waited until they expired.
+    pub fn kept_count(&self, unit: UnitAt) -> usize {
+        self.units[unit.0 as usize].kept.count as usize
     }
 
-    pub fn open_or_add(&mut self, unit: UnitAt) -> &mut Open {
-        self.open.entry(unit.0).or_default()
+    pub fn keep(&mut self, unit: UnitAt, kept: Kept) {
+        self.kept.push(&mut self.units[unit.0 as usize].kept, kept);
+    }
+
+    /// Changes the conversions that wait.
+    pub fn each_kept(&mut self, unit: UnitAt, act: impl FnMut(&mut Kept)) {
+        self.kept.each(self.units[unit.0 as usize].kept, act);
+    }
+
+    /// A conversion that waited was taken back.
+    pub fn drop_kept(&mut self, unit: UnitAt, key: u128) {
+        self.kept.retain(&mut self.units[unit.0 as usize].kept, |kept| kept.key() != key);
+    }
+
+    /// How many retractions are remembered.
+    pub fn retracted_count(&self, unit: UnitAt) -> usize {
+        self.retracted.get(&unit.0).map_or(0, Vec::len)
+    }
+
+    /// Remembers a retraction. `false` if it was known.
+    pub fn retract(&mut self, unit: UnitAt, retracted: Retracted) -> bool {
+        let all = self.retracted.entry(unit.0).or_default();
+        let place = all.binary_search_by_key(&(retracted.key, retracted.core), |known| (known.key, known.core));
+        if let Err(at) = place {
+            all.insert(at, retracted);
+        }
+        place.is_err()
+    }
+
+    /// A conversion came: which retractions waited for it. Those that expired are not there, whether or not they were dropped.
+    pub fn meet(&mut self, unit: UnitAt, key: u128, core: u32, now: Timestamp) -> Met {
+        let mut met = Met::default();
+        let Some(all) = self.retracted.get_mut(&unit.0) else { return met };
+        let start = all.partition_point(|known| known.key < key);
+        for known in all[start..].iter_mut().take_while(|known| known.key == key) {
+            if known.met || now > known.until {
+                continue;
+            }
+            known.met = true;
+            met.retracted |= known.core == core;
+            met.void += u64::from(known.core != core);
+        }
+        met
+    }
+
+    pub fn tie(&self, enrolment: usize) -> Option<Tie> {
+        let found = self.ties.binary_search_by_key(&(enrolment as u32), |&(of, _)| of);
+        found.ok().map(|at| self.ties[at].1)
+    }
+
+    pub fn set_tie(&mut self, enrolment: usize, tie: Tie) {
+        let place = match self.ties.last() {
+            Some(&(last, _)) if last >= enrolment as u32 => {
+                self.ties.binary_search_by_key(&(enrolment as u32), |&(of, _)| of)
+            }
+            _ => Err(self.ties.len()),
+        };
+        match place {
+            Ok(at) => self.ties[at].1 = tie,
+            Err(at) => self.ties.insert(at, (enrolment as u32, tie)),
+        }
     }
 
     /// Forgets what only waits.
     pub fn close(&mut self, unit: UnitAt) {
-        self.open.remove(&unit.0);
+        self.units[unit.0 as usize].kept = Chain::EMPTY;
+        self.retracted.remove(&unit.0);
+        let enrolments: Vec<usize> = self.enrolments(unit).collect();
+        self.ties.retain(|&(of, _)| !enrolments.contains(&(of as usize)));
     }
 
     /// Drops what expired of one unit.
     pub fn prune(&mut self, unit: UnitAt, now: Timestamp, slack: Span) {
-        let firsts: Vec<(u16, Timestamp)> =
-            self.enrolments(unit).map(|at| (self.enrolments[at].slot, self.enrolments[at].first)).collect();
-        let Some(open) = self.open.get_mut(&unit.0) else { return };
-        open.kept.retain(|kept| is_kept(kept.conversion.time, now, slack));
-        open.retracted.retain(|retracted| now <= retracted.until);
-        open.ties.retain(|tie| firsts.iter().any(|&(slot, first)| slot == tie.slot && now <= first + slack));
-        if *open.as_ref() == Open::default() {
-            self.open.remove(&unit.0);
+        self.kept.retain(&mut self.units[unit.0 as usize].kept, |kept| is_kept(kept.conversion().time, now, slack));
+        if let Some(all) = self.retracted.get_mut(&unit.0) {
+            all.retain(|retracted| now <= retracted.until);
+            if all.is_empty() {
+                self.retracted.remove(&unit.0);
+            }
         }
     }
 
     fn compact(&mut self, now: Timestamp, slack: Span) {
-        let open: Vec<u32> = self.open.keys().copied().collect();
-        open.into_iter().for_each(|at| self.prune(UnitAt(at), now, slack));
-        if self.open.len() * 4 < self.open.capacity() {
-            self.open.shrink_to_fit();
+        let chains = self.units.iter_mut().map(|unit| &mut unit.kept);
+        self.kept.pack(chains, |kept| is_kept(kept.conversion().time, now, slack));
+        self.retracted.retain(|_, all| {
+            all.retain(|retracted| now <= retracted.until);
+            !all.is_empty()
+        });
+        if self.retracted.len() * 4 < self.retracted.capacity() {
+            self.retracted.shrink_to_fit();
+        }
+        self.ties.retain(|&(of, _)| now <= self.enrolments[of as usize].first + slack);
+        if self.ties.len() * 4 < self.ties.capacity() {
+            self.ties.shrink_to(self.ties.len() * 2);
         }
         // Visitors that converted without ever being exposed would otherwise stay for good.
         let empty = (0..self.units.len() as u32).filter(|&at| self.is_empty(at)).count();
@@ -315,27 +381,32 @@ impl SubTable {
     /// Whether nothing is known of a unit: forgetting it changes nothing.
     fn is_empty(&self, at: u32) -> bool {
         let unit = &self.units[at as usize];
-        unit.head == NONE && unit.events == 0 && !self.open.contains_key(&at)
+        unit.head == NONE && unit.events == 0 && unit.kept.count == 0 && !self.retracted.contains_key(&at)
     }
 
     fn memory(&self) -> usize {
-        let open: usize = self.open.values().map(|open| open.memory()).sum();
+        let retracted: usize = self.retracted.values().map(|all| all.capacity() * size_of::<Retracted>()).sum();
         self.index.allocation_size()
             + self.units.capacity() * size_of::<Unit>()
             + self.enrolments.capacity() * size_of::<Enrolment>()
             + self.cells.capacity() * size_of::<i64>()
-            + self.open.allocation_size()
-            + open
+            + self.kept.memory()
+            + self.ties.capacity() * size_of::<(u32, Tie)>()
+            + self.retracted.allocation_size()
+            + retracted
     }
 
     fn write(&self, out: &mut Bytes, now: Timestamp, slack: Span) {
+        let is_kept = |kept: &&Kept| is_kept(kept.conversion().time, now, slack);
+        let is_waiting = |retracted: &&Retracted| now <= retracted.until;
+        let none = Vec::new();
+        let retracted = |at: u32| self.retracted.get(&at).unwrap_or(&none).iter().filter(is_waiting);
         let live = |at: &u32| {
             let unit = &self.units[*at as usize];
-            let waits = |open: &Open| {
-                open.kept.iter().any(|kept| is_kept(kept.conversion.time, now, slack))
-                    || open.retracted.iter().any(|retracted| now <= retracted.until)
-            };
-            unit.head != NONE || unit.events != 0 || self.open.get(at).is_some_and(|open| waits(open))
+            unit.head != NONE
+                || unit.events != 0
+                || self.kept.iter(unit.kept).any(|kept| is_kept(&kept))
+                || retracted(*at).next().is_some()
         };
         let mut order: Vec<u32> = (0..self.units.len() as u32).filter(live).collect();
         order.sort_unstable_by_key(|&at| self.units[at as usize].hash);
@@ -358,15 +429,35 @@ impl SubTable {
                 out.byte(it.width);
                 self.cells(enrolment).iter().for_each(|&cell| out.int(cell));
             }
-            let mut open = self.open.get(&at).map(|open| open.as_ref().clone()).unwrap_or_default();
-            open.kept.retain(|kept| is_kept(kept.conversion.time, now, slack));
-            open.retracted.retain(|retracted| now <= retracted.until);
-            open.ties.retain(|tie| {
-                enrolments
-                    .iter()
-                    .any(|&at| self.enrolments[at].slot == tie.slot && now <= self.enrolments[at].first + slack)
-            });
-            open.write(out);
+            let mut kept: Vec<&Kept> = self.kept.iter(unit.kept).filter(is_kept).collect();
+            kept.sort_unstable_by_key(|kept| kept.key());
+            out.uint(kept.len() as u64);
+            for kept in kept {
+                let conversion = kept.conversion();
+                out.fixed128(kept.key());
+                out.int(conversion.time.0);
+                out.int(conversion.value);
+                out.uint(u64::from(conversion.name));
+                out.fixed32(conversion.filters);
+                out.byte(u8::from(kept.attributed));
+            }
+            out.uint(retracted(at).count() as u64);
+            for retracted in retracted(at) {
+                out.fixed128(retracted.key);
+                out.fixed32(retracted.core);
+                out.int(retracted.until.0);
+                out.byte(u8::from(retracted.met));
+            }
+            let may_move = |at: &usize| now <= self.enrolments[*at].first + slack;
+            let ties = enrolments.iter().filter(|at| may_move(at)).filter_map(|&at| Some((at, self.tie(at)?)));
+            let ties: Vec<(usize, Tie)> = ties.collect();
+            out.uint(ties.len() as u64);
+            for (enrolment, tie) in ties {
+                out.uint(u64::from(self.enrolments[enrolment].slot));
+                out.int(tie.time.0);
+                out.byte(tie.variant);
+                out.fixed128(tie.id.0);
+            }
         }
     }
 
@@ -394,12 +485,32 @@ impl SubTable {
                     *cell = from.int()?;
                 }
             }
-            let open = Open::read(from)?;
-            if open != Open::default() {
-                table.open.insert(unit.0, Box::new(open));
-            }
+            table.read_waiting(unit, from)?;
         }
         Ok(table)
+    }
+
+    /// What is remembered of a unit only for a while.
+    fn read_waiting(&mut self, unit: UnitAt, from: &mut Reader<'_>) -> Result<(), Torn> {
+        for _ in 0..from.count()? {
+            let key = from.fixed128()?;
+            let (time, value, start) = (Timestamp(from.int()?), from.int()?, from.position());
+            let name = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
+            let conversion = Conversion { time, value, name, filters: from.fixed32()? };
+            self.keep(unit, Kept::new(key, conversion, from.byte()? != 0));
+        }
+        for _ in 0..from.count()? {
+            let (key, core) = (from.fixed128()?, from.fixed32()?);
+            self.retract(unit, Retracted { key, core, until: Timestamp(from.int()?), met: from.byte()? != 0 });
+        }
+        for _ in 0..from.count()? {
+            let start = from.position();
+            let slot = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
+            let (time, variant, id) = (Timestamp(from.int()?), from.byte()?, EventId(from.fixed128()?));
+            let enrolment = self.enrolments(unit).find(|&at| self.enrolments[at].slot == slot).ok_or(Torn(start))?;
+            self.set_tie(enrolment, Tie { time, variant, id });
+        }
+        Ok(())
     }
 }
 
@@ -420,88 +531,4 @@ pub(crate) struct Met {
     pub retracted: bool,
     /// So many say something else.
     pub void: u64,
-}
-
-impl Open {
-    /// Remembers a retraction. `false` if it was known.
-    pub fn retract(&mut self, retracted: Retracted) -> bool {
-        let place =
-            self.retracted.binary_search_by_key(&(retracted.key, retracted.core), |known| (known.key, known.core));
-        if let Err(at) = place {
-            self.retracted.insert(at, retracted);
-        }
-        place.is_err()
-    }
-
-    /// A conversion came: which retractions waited for it. Those that expired are not there, whether or not they were dropped.
-    pub fn meet(&mut self, key: u128, core: u32, now: Timestamp) -> Met {
-        let start = self.retracted.partition_point(|known| known.key < key);
-        let mut met = Met::default();
-        for known in self.retracted[start..].iter_mut().take_while(|known| known.key == key) {
-            if known.met || now > known.until {
-                continue;
-            }
-            known.met = true;
-            met.retracted |= known.core == core;
-            met.void += u64::from(known.core != core);
-        }
-        met
-    }
-
-    fn memory(&self) -> usize {
-        size_of::<Open>()
-            + self.kept.capacity() * size_of::<Kept>()
-            + self.retracted.capacity() * size_of::<Retracted>()
-            + self.ties.capacity() * size_of::<Tie>()
-    }
-
-    fn write(mut self, out: &mut Bytes) {
-        self.kept.sort_unstable_by_key(|kept| kept.key);
-        self.ties.sort_unstable_by_key(|tie| tie.slot);
-        out.uint(self.kept.len() as u64);
-        for kept in &self.kept {
-            out.fixed128(kept.key);
-            out.int(kept.conversion.time.0);
-            out.int(kept.conversion.value);
-            out.uint(u64::from(kept.conversion.name));
-            out.fixed32(kept.conversion.filters);
-            out.byte(u8::from(kept.attributed));
-        }
-        out.uint(self.retracted.len() as u64);
-        for retracted in &self.retracted {
-            out.fixed128(retracted.key);
-            out.fixed32(retracted.core);
-            out.int(retracted.until.0);
-            out.byte(u8::from(retracted.met));
-        }
-        out.uint(self.ties.len() as u64);
-        for tie in &self.ties {
-            out.uint(u64::from(tie.slot));
-            out.int(tie.time.0);
-            out.byte(tie.variant);
-            out.fixed128(tie.id.0);
-        }
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
-        let mut open = Open::default();
-        for _ in 0..from.count()? {
-            let key = from.fixed128()?;
-            let (time, value, start) = (Timestamp(from.int()?), from.int()?, from.position());
-            let name = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
-            let conversion = Conversion { time, value, name, filters: from.fixed32()? };
-            open.kept.push(Kept { key, conversion, attributed: from.byte()? != 0 });
-        }
-        for _ in 0..from.count()? {
-            let (key, core) = (from.fixed128()?, from.fixed32()?);
-            open.retracted.push(Retracted { key, core, until: Timestamp(from.int()?), met: from.byte()? != 0 });
-        }
-        for _ in 0..from.count()? {
-            let start = from.position();
-            let slot = u16::try_from(from.uint()?).map_err(|_| Torn(start))?;
-            let (time, variant, id) = (Timestamp(from.int()?), from.byte()?, EventId(from.fixed128()?));
-            open.ties.push(Tie { slot, time, variant, id });
-        }
-        Ok(open)
-    }
 }

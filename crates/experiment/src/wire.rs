@@ -8,7 +8,7 @@ use crate::{Attribute, Body, Event, EventId, Malformed, Retraction, Timestamp, V
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Header in which a Confluent client puts the GUID of the schema, after one magic byte.
 pub const GUID_HEADER: &str = "__value_schema_id";
@@ -23,8 +23,8 @@ pub const BUILT_IN: [&str; 3] = [
 /// The writer schemas that are known.
 #[derive(Debug, Default)]
 pub struct Schemas {
-    by_id: HashMap<u32, Writer>,
-    by_guid: HashMap<[u8; 16], Writer>,
+    by_id: BTreeMap<u32, Writer>,
+    by_guid: BTreeMap<[u8; 16], Writer>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Schemas {
     pub fn built_in() -> Self {
         let kinds = [Kind::Exposure, Kind::Conversion, Kind::Retraction];
         let by_id = kinds.into_iter().zip(1..).map(|(kind, id)| (id, Writer::BuiltIn(kind))).collect();
-        Schemas { by_id, by_guid: HashMap::new() }
+        Schemas { by_id, by_guid: BTreeMap::new() }
     }
 
     /// Makes a writer's schema known under the id that a registry gave it, and its GUID if it has one.
@@ -180,6 +180,12 @@ pub fn decode<'a>(payload: &'a [u8], guid: Option<&[u8]>, schemas: &Schemas) -> 
             "starts with byte {first:#04x}: neither JSON ('{{') nor Avro in Confluent framing (0)"
         ))),
     }
+}
+
+/// The id of an event that was not read yet, if it has a built-in schema; of another one's, some bytes that mean nothing.
+pub fn id_ahead(payload: &[u8]) -> Option<EventId> {
+    let [0, _, _, _, _, datum @ ..] = payload else { return None };
+    datum.first_chunk().map(|id| EventId(u128::from_be_bytes(*id)))
 }
 
 /// Writes an event as Avro in Confluent framing with the built-in schemas.
@@ -411,6 +417,7 @@ impl<'a> Datum<'a> {
                 let problem = format!("has more entries than the {} that are allowed", limit::ATTRIBUTES);
                 return Err(Malformed::field("attributes", problem));
             }
+            entries.reserve_exact(count as usize);
             for _ in 0..count {
                 let name = self.string()?;
                 let value = match self.long()? {

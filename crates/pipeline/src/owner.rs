@@ -225,7 +225,8 @@ impl Owner {
             if at.is_multiple_of(TOUCHED_MAX)
                 && let Some(state) = &self.state
             {
-                state.touch(records[at..].iter().take(TOUCHED_MAX).filter_map(|record| record.key));
+                let next = records[at..].iter().take(TOUCHED_MAX);
+                state.touch(next.filter_map(|record| Some((record.key?, record.payload))));
             }
             let lead = record.timestamp_ms - self.clock.wall_ms();
             if lead > AHEAD_MAX_MS {
