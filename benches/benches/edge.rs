@@ -139,8 +139,8 @@ fn serve_echo(bytes: usize) {
                         Ok::<_, Infallible>(answer)
                     }
                 });
-                let connection = hyper::server::conn::http1::Builder::new().pipeline_flush(true);
-                let _ = { connection }.serve_connection(TokioIo::new(stream), answer).await;
+                let mut server = hyper::server::conn::http1::Builder::new();
+                let _ = server.pipeline_flush(true).serve_connection(TokioIo::new(stream), answer).await;
             });
         }
     });

@@ -254,6 +254,116 @@ fn a_dead_letter_comes_back() {
     assert_eq!(running.stop(), 0);
 }
 
+/// Asks the edge of a running service.
+fn ask(address: &str, path: &str, body: &Json) -> Option<(u16, Json)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let body = body.to_string();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
+}
+
+/// A unit that asks which variant it gets is in the results, with what it does afterwards; a definition that stops is off after a restart.
+#[test]
+fn an_evaluation_over_http_becomes_an_exposure_in_the_results() {
+    let place = Place::new();
+    let edge = format!("127.0.0.1:{}", free_port());
+    let define = |status: &str| {
+        let text = format!(
+            "kind: experiment\nid: shop\nsalt: shop\nstatus: {status}\nvariants: [{{ name: control, control: true }}, {{ name: treatment }}]\n\
+             metrics: [{{ metric: bought, role: primary }}]\nanalysis: {{ planned_units: 1000 }}\n---\n\
+             {{ kind: metric, id: bought, type: conversion, event: buy }}\n"
+        );
+        std::fs::write(place.path("definitions/shop.yaml"), text).unwrap();
+    };
+    define("running");
+    let start = || {
+        let mut command = place.command(&["--edge-listen", &edge]);
+        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running { child, place: &place };
+        wait_until("ready", PATIENCE, || get(&place.health, "/readyz").is_some_and(|(code, _)| code == 200));
+        wait_until("the edge is ready", PATIENCE, || get(&edge, "/readyz").is_some_and(|(code, _)| code == 200));
+        running
+    };
+    let running = start();
+    let evaluate = |unit: u32| {
+        let body = json!({"context": {"targetingKey": format!("u{unit}")}});
+        ask(&edge, "/ofrep/v1/evaluate/flags/shop", &body).unwrap()
+    };
+    for unit in 0..40 {
+        let (code, answer) = evaluate(unit);
+        assert_eq!((code, answer["reason"].as_str()), (200, Some("SPLIT")), "{answer}");
+        assert_eq!(answer["metadata"]["version"], 1, "{answer}");
+    }
+    let told = json!({"name": "buy", "context": {"targetingKey": "u3"}});
+    assert_eq!(ask(&edge, "/v1/track", &told).unwrap().0, 202);
+    let units = "SELECT sum(units) FROM (SELECT argMax(units, look) AS units FROM experiment_results \
+                 WHERE experiment_id = 'shop' AND metric = 'bought' AND segment = '' GROUP BY variant)";
+    let bought = units.replace("units", "sum");
+    wait_until("the units are in the results", PATIENCE, || rows(&place, units) == "40");
+    wait_until("what they did too", PATIENCE, || rows(&place, &bought) == "1");
+    assert_eq!(
+        rows(
+            &place,
+            "SELECT uniqExact(config_version) FROM events WHERE event_type = 'exposure' AND config_version = 1"
+        ),
+        "1"
+    );
+    assert_eq!(rows(&place, "SELECT count() FROM dead_letters FINAL"), "0");
+    assert_eq!(running.stop(), 0);
+    define("paused");
+    let running = start();
+    wait_until("it is off", PATIENCE, || evaluate(1).1["reason"] == "DISABLED");
+    let metrics = get(&edge, "/metrics").unwrap().1;
+    let documented =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md")).unwrap();
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(documented.contains(&format!("`{name}`")), "docs/metrics.md does not explain {name}");
+    }
+    assert_eq!(running.stop(), 0);
+}
+
+/// Flags alone: no pipeline, no ClickHouse, no log.
+#[test]
+fn an_edge_runs_alone_from_a_directory() {
+    let place = Place::new();
+    let edge = format!("127.0.0.1:{}", free_port());
+    let flag = "{ kind: flag, id: dark, type: boolean, variants: { \"on\": true, \"off\": false }, default: \"on\" }";
+    std::fs::write(place.path("definitions/dark.yaml"), flag).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_assay"))
+        .args(["serve", "--only", "edge", "--edge-listen", &edge])
+        .args(["--edge-source", place.path("definitions").to_str().unwrap()])
+        .args(["--data", place.path("edge").to_str().unwrap()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = Running { child, place: &place };
+    wait_until("ready", PATIENCE, || get(&edge, "/readyz").is_some_and(|(code, _)| code == 200));
+    let answer = ask(&edge, "/ofrep/v1/evaluate/flags/dark", &json!({})).unwrap();
+    assert_eq!((answer.0, &answer.1["value"]), (200, &json!(true)));
+    assert_eq!(running.stop(), 0);
+    for (arguments, words) in [
+        (&["--only", "edge"][..], "--edge-source URL, DIR or FILE"),
+        (&["--edge-listen", "0.0.0.0:0"], "ASSAY_EDGE_TOKENS"),
+        (&["--edge-source", "nowhere"], "neither http"),
+        (&["--edge-origins", "shop.example"], "https://HOST"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_assay")).arg("serve").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(words), "{}", said(&output));
+    }
+}
+
 /// A published experiment through everything, with nobody looking: plain text, exit code 0 only if all figures agree.
 #[test]
 fn the_demonstration_agrees_with_what_was_published() {

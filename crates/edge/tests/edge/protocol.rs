@@ -196,9 +196,11 @@ fn an_edge_without_definitions_says_so_and_its_clients_use_their_defaults() {
 #[test]
 fn one_bad_flag_is_quarantined() {
     let world = World::with(Wish::default());
-    let mut bodies = snapshot(7, DEFINITIONS).bodies().to_vec();
-    let bad = r#"{"default":"off","enabled":true,"id":"bad","kind":"flag","rules":[{"if":{"no_such_operator":[1]},"serve":"on"}],"type":"boolean","unit":"user","variants":{"off":false,"on":true}}"#;
-    bodies.push(bad.to_owned());
+    let bad = "{ kind: flag, id: bad, type: boolean, variants: { \"on\": true, \"off\": false }, default: \"off\", \
+               rules: [{ if: { \"==\": [1, 1] }, serve: \"on\" }] }";
+    let good = snapshot(7, &format!("{DEFINITIONS}\n---\n{bad}"));
+    let bodies =
+        good.bodies().iter().map(|body| body.replace("{\"==\":[1,1]}", "{\"no_such_operator\":[1]}")).collect();
     let snapshot = Arc::new(Snapshot::new(ConfigVersion(7), bodies));
     world.offers.send_replace(Some(Offer { snapshot, halted: BTreeSet::new() }));
     world.wait_version(7);
