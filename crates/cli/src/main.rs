@@ -44,7 +44,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Arguments),
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     Replay(replay::Arguments),
     Stats(stats::Arguments),
     Analyze(Box<analyze::Arguments>),
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         .init();
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => serve::run(*arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Analyze(arguments) => analyze::run(&arguments),
