@@ -77,7 +77,8 @@ pub fn media(headers: &HeaderMap, lines: bool) -> Result<Media, Refused> {
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(Media::Json) };
     let text = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
-    if is(&["application/json"]) || text.to_ascii_lowercase().ends_with("+json") {
+    // `curl -d` calls everything a form, and no form is JSON.
+    if is(&["application/json", "application/x-www-form-urlencoded"]) || text.to_ascii_lowercase().ends_with("+json") {
         return Ok(Media::Json);
     }
     if lines && is(&["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"]) {
