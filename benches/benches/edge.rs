@@ -237,6 +237,9 @@ fn measure(server: &mut Server, round: Duration, request: &mut impl FnMut() -> V
     (count as f64 / started.elapsed().as_secs_f64(), (server.cpu() - cpu) / count as f64)
 }
 
+/// The rate and the processor seconds of a request: those of the echo, then those of the edge.
+type Pair = [(f64, f64); 2];
+
 fn compare(name: &str, what: &str, sizes: &Sizes, request: impl Fn(u64) -> Vec<u8>) {
     let mut number = 0;
     let mut next = || {
@@ -249,10 +252,10 @@ fn compare(name: &str, what: &str, sizes: &Sizes, request: impl Fn(u64) -> Vec<u
     // Both are warm before the first round counts.
     measure(&mut echo, sizes.round / 4, &mut next);
     measure(&mut edge, sizes.round / 4, &mut next);
-    let rounds: Vec<[(f64, f64); 2]> = (0..sizes.rounds)
+    let rounds: Vec<Pair> = (0..sizes.rounds)
         .map(|_| [measure(&mut echo, sizes.round, &mut next), measure(&mut edge, sizes.round, &mut next)])
         .collect();
-    let over = |value: &dyn Fn(&[(f64, f64); 2]) -> f64| median(rounds.iter().map(value).collect());
+    let over = |value: &dyn Fn(&Pair) -> f64| median(rounds.iter().map(value).collect());
     println!(
         "{name} ({bytes} bytes): {:.0} requests/s, {:.2} of a bare hyper echo ({:.0}/s); {:.1} us of processor, the echo {:.1} us, ratio {:.2}",
         over(&|round| round[1].0),

@@ -104,7 +104,7 @@ fn requests_that_follow_each_other_at_once_are_answered_in_order() {
     let mut client = world.client();
     let one =
         |key: &str| format!("POST /ofrep/v1/evaluate/flags/{key} HTTP/1.1\r\nhost: e\r\ncontent-length: 2\r\n\r\n{{}}");
-    let all: String = ["dark", "price", "nothing", "dark"].map(|key| one(key)).concat();
+    let all: String = ["dark", "price", "nothing", "dark"].map(one).concat();
     client.stream.write_all(all.as_bytes()).unwrap();
     let statuses: Vec<u16> = (0..4).map(|_| client.reply().unwrap().status).collect();
     assert_eq!(statuses, [200, 200, 404, 200]);
