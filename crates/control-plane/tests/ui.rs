@@ -12,12 +12,13 @@ fn root() -> PathBuf {
 /// Runs a command with the Node.js that `.ci/install-ui` chose, and shows what it said where it fails.
 fn run(directory: &str, program: &str, arguments: &[&str]) {
     let tools = root().join("target/tools/node/js");
-    let path = format!("{}:{}", tools.display(), env!("PATH"));
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program)
         .args(arguments)
         .current_dir(root().join(directory))
         .env("PATH", path)
         .env("CI", "1")
+        .env("NO_COLOR", "1")
         .output()
         .unwrap_or_else(|problem| panic!("{program} cannot be started: {problem}"));
     assert!(
