@@ -135,7 +135,12 @@ impl<'a> Trace<'a> {
             return Err(WrongUse(format!("{key} is no experiment and no flag{nearest}")).into());
         };
         let state = if *enabled { "on" } else { "off" };
-        let what = format!("flag, {state}, {} variants, {} rules, default {}", variants.len(), rules.len(), default.as_deref().unwrap_or("none"));
+        let what = format!(
+            "flag, {state}, {} variants, {} rules, default {}",
+            variants.len(),
+            rules.len(),
+            default.as_deref().unwrap_or("none")
+        );
         self.step(1, "flag check", &what);
         Ok(None)
     }
