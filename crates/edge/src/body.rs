@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use hyper::{HeaderMap, StatusCode};
 
 use crate::limits::BODY_TIMEOUT;
@@ -68,17 +68,24 @@ pub enum Media {
     Lines,
 }
 
-/// What the headers say about the body; without a word it is JSON.
+/// What the headers say about the body; without a word it is JSON, but not from a page: a browser asks first whether another origin's page may
+/// send JSON, and sends a form or a body without a type unasked.
 pub fn media(headers: &HeaderMap, lines: bool) -> Result<Media, Refused> {
     let unsupported = |problem: String| Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
     if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         return unsupported(format!("content-encoding {encoding:?} is not taken; send the body as it is"));
     }
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(Media::Json) };
+    let page = headers.contains_key(ORIGIN);
+    let given = match headers.get(CONTENT_TYPE) {
+        Some(given) => given,
+        None if page => return unsupported("content-type is missing; send application/json".to_owned()),
+        None => return Ok(Media::Json),
+    };
     let text = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
     // `curl -d` calls everything a form, and no form is JSON.
-    if is(&["application/json", "application/x-www-form-urlencoded"]) || text.to_ascii_lowercase().ends_with("+json") {
+    let form = !page && is(&["application/x-www-form-urlencoded"]);
+    if form || is(&["application/json"]) || text.to_ascii_lowercase().ends_with("+json") {
         return Ok(Media::Json);
     }
     if lines && is(&["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"]) {

@@ -89,6 +89,11 @@ fn methods_media_types_and_addresses_are_checked() {
         assert_eq!(client.send("POST", FLAGS, &[("content-type", media)], "{}").status, 200, "{media}");
     }
     assert_eq!(client.send("POST", FLAGS, &[], "{}").status, 200);
+    // A page of another origin cannot pass by the browser's question.
+    let origin = ("origin", "https://x.example");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(client.send("POST", FLAGS, &[origin, form], "{}").status, 415);
+    assert_eq!(client.send("POST", FLAGS, &[origin], "{}").status, 415);
 }
 
 #[test]
