@@ -26,6 +26,8 @@ impl Demo {
         let mut arguments: Vec<String> =
             ["demo", "--exit", "--snapshot-seconds", "1", "--seconds"].map(str::to_owned).to_vec();
         arguments.extend([seconds.to_string(), "--dir".to_owned(), directory.path().display().to_string()]);
+        // Several are started again and again at the same time, and must not take each other's ports.
+        arguments.extend(["--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0"].map(str::to_owned));
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         Demo { directory, arguments }
     }
