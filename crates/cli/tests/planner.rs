@@ -38,7 +38,7 @@ impl Service {
             .args(["serve", "--data", directory.path().join("data").to_str().unwrap()])
             .args(["--config", definitions.to_str().unwrap(), "--partitions", "3", "--listen", &address])
             .args(["--clickhouse-listen", &format!("127.0.0.1:{}", free_port())])
-            .args(["--dashboards", "https://dashboards.example/assay"])
+            .args(["--edge-listen", "127.0.0.1:0", "--dashboards", "https://dashboards.example/assay"])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -67,6 +67,7 @@ impl Place {
             .args(["serve", "--data", self.path("data").to_str().unwrap(), "--partitions", "3"])
             .args(["--config", self.path("definitions").to_str().unwrap()])
             .args(["--listen", &self.address, "--clickhouse-listen", &self.clickhouse])
+            .args(["--edge-listen", "127.0.0.1:0"])
             .args(more);
         let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let running = Running { child, place: self };
