@@ -18,13 +18,8 @@ const FEATURES: [&str; 4] = ["evaluation", "targeting", "disabled", "metadata"];
 /// What is left out by its tags: two other ways to bucket than the one that evaluators implement today, and a deprecated answer to flags
 /// without a default.
 const LEFT_OUT: &str = "not @fractional-v1 and not @fractional-v3 and not @deprecated";
-/// Flags that nobody can publish: two are broken on purpose, two have capitals in their keys. The edge answers `FLAG_NOT_FOUND`.
-const REFUSED: [&str; 4] = [
-    "error-targeting-flag",
-    "fractional-flag-A-shared-seed",
-    "fractional-flag-B-shared-seed",
-    "ref-to-nonexistent-evaluator-flag",
-];
+/// Flags that nobody can publish, because their keys have capitals. The edge answers `FLAG_NOT_FOUND`.
+const REFUSED: [&str; 2] = ["fractional-flag-A-shared-seed", "fractional-flag-B-shared-seed"];
 /// Flags that are answered otherwise than by flagd.
 const OTHERWISE: [&str; 0] = [];
 
