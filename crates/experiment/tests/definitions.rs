@@ -46,7 +46,7 @@ fn a_problem_names_its_place_and_the_nearest_key() {
     check(
         "kind: experment\nid: e",
         &[
-            "a.yaml:1:7: kind 'experment' is none of experiment, metric, layer, holdout, flag, schema, retired, filters; did you mean 'experiment'?",
+            "a.yaml:1:7: kind 'experment' is none of experiment, metric, layer, holdout, flag, schema, settings, retired, filters; did you mean 'experiment'?",
         ],
     );
     check("id: e", &["a.yaml:1:1: a document needs 'kind'"]);
