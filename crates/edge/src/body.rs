@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use hyper::{HeaderMap, StatusCode};
+use std::time::Duration;
 
 use crate::limits::BODY_TIMEOUT;
 
@@ -15,12 +16,38 @@ pub type Refused = (StatusCode, String);
 /// Reads a body.
 pub async fn read(mut body: Incoming, max: usize) -> Result<Bytes, Refused> {
     if body.size_hint().lower() > max as u64 {
+        drain(&mut body).await;
         return Err(too_large(max));
     }
     match tokio::time::timeout(BODY_TIMEOUT, collect(&mut body, max)).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => {
+            if outcome.is_err() {
+                drain(&mut body).await;
+            }
+            outcome
+        }
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {BODY_TIMEOUT:?}"))),
     }
+}
+
+/// Most bytes that are read and thrown away after a refusal.
+const DRAIN_MAX: usize = 8 << 20;
+/// For so long at most.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Lets a client finish sending what is refused, within bounds: a connection that is closed while it still sends loses the answer on its way.
+async fn drain(body: &mut Incoming) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Ok(Some(more)) = next(body).await {
+            bytes += more.len();
+            if bytes > DRAIN_MAX {
+                return;
+            }
+        }
+    };
+    // Whoever sends slower, or more, is cut off.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, rest).await;
 }
 
 async fn collect(body: &mut Incoming, max: usize) -> Result<Bytes, Refused> {
