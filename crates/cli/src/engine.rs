@@ -142,15 +142,15 @@ impl Engine {
         }
         let (in_force, definitions) = watch::channel(None);
         if runs(Part::ControlPlane) {
-            publish(log.as_ref(), settings, &topics, &genesis, &feed)?;
-            let directory = settings.data.join("control");
-            announce(&Publisher::new(log.as_ref(), &topics.events, genesis.partitions, &directory), &in_force);
+            if let Some(version) = publish(log.as_ref(), settings, &topics, &genesis, &feed)? {
+                show(version, &in_force);
+            }
             runtime.spawn(keep_published(
                 feed,
                 log.clone(),
                 topics.events.clone(),
                 genesis.partitions,
-                directory,
+                settings.data.join("control"),
                 in_force,
                 stopped.clone(),
             ));
@@ -335,17 +335,23 @@ pub fn open_embedded(data: &Path) -> Result<Embedded> {
     Ok(Embedded::open(&library, &data.join("clickhouse"))?)
 }
 
-fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesis, feed: &Feed) -> Result<()> {
+/// Publishes what the settings name, if they name anything; the version that is in force then, if there is one.
+fn publish(
+    log: &dyn Log,
+    settings: &Settings,
+    topics: &Topics,
+    genesis: &Genesis,
+    feed: &Feed,
+) -> Result<Option<Version>> {
     let publisher = Publisher::new(log, &topics.events, genesis.partitions, &settings.data.join("control"));
     publisher.resume()?;
-    if let Some(version) = publisher.published()? {
-        feed.everywhere(&version);
+    let published = publisher.published()?;
+    if let Some(version) = &published {
+        feed.everywhere(version);
     }
-    let Some(directory) = &settings.config else { return Ok(()) };
+    let Some(directory) = &settings.config else { return Ok(published) };
     let wanted = definitions::load(directory)?;
-    let now_ms =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-    let changes = publisher.change_settings(&wanted.settings, &SEMANTICS_KNOWN, now_ms);
+    let changes = publisher.change_settings(&wanted.settings, &SEMANTICS_KNOWN, health::now_ms());
     for change in changes.context("publishing the changes of settings")? {
         let from = format_time(change.from());
         tracing::info!(from, change.look_ms, change.chunk_ms, change.semantics, "settings will change");
@@ -354,19 +360,11 @@ fn publish(log: &dyn Log, settings: &Settings, topics: &Topics, genesis: &Genesi
     let version = publisher.publish_after(&wanted, announce).context("publishing the definitions")?;
     feed.everywhere(&version);
     tracing::info!(version = version.number, "definitions are in force");
-    Ok(())
+    Ok(Some(version))
 }
 
 /// Tells the doors which definitions are in force.
-fn announce(publisher: &Publisher<'_>, in_force: &watch::Sender<Option<Arc<Published>>>) {
-    let version = match publisher.published() {
-        Ok(version) => version,
-        Err(problem) => {
-            tracing::error!(%problem, "the definitions in force are not known");
-            return;
-        }
-    };
-    let Some(version) = version else { return };
+fn show(version: Version, in_force: &watch::Sender<Option<Arc<Published>>>) {
     in_force.send_if_modified(|known| {
         let newer = known.as_ref().is_none_or(|known| known.version != version.number);
         if newer {
@@ -393,13 +391,12 @@ async fn keep_published(
         let (feed, log, events, directory) = (feed.clone(), log.clone(), events.clone(), directory.clone());
         let in_force = in_force.clone();
         let kept = tokio::task::spawn_blocking(move || {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             let publisher = Publisher::new(log.as_ref(), &events, partitions, &directory);
-            let kept = publisher.keep(now.as_millis() as i64, RETENTION)?;
+            let kept = publisher.keep(health::now_ms(), RETENTION)?;
             if let Some(version) = publisher.published()? {
                 feed.everywhere(&version);
+                show(version, &in_force);
             }
-            announce(&publisher, &in_force);
             Ok::<_, PublishError>(kept)
         });
         match kept.await {

@@ -129,17 +129,8 @@ impl Shipping {
                 items.extend(batch);
                 continue;
             }
-            let records: Vec<NewRecord<'_>> = batch
-                .iter()
-                .map(|item| NewRecord {
-                    key: Some(item.unit.as_bytes()),
-                    headers: &[],
-                    payload: item.payload.as_bytes(),
-                    timestamp_ms: Some(now().millis()),
-                })
-                .collect();
-            match log.append(&self.destination.topic, Partition(partition), &records) {
-                Ok(_) => batch.iter().for_each(|item| self.queue.settle(item, None)),
+            match self.write(log, partition, &batch) {
+                Ok(()) => batch.iter().for_each(|item| self.queue.settle(item, None)),
                 Err(LogError::Refused(problem)) => batch.iter().for_each(|item| self.lose(item, &problem)),
                 Err(problem) => {
                     failed = Some(problem);
@@ -148,6 +139,20 @@ impl Shipping {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Appends items of one partition, in order.
+    fn write(&self, log: &dyn Log, partition: u32, items: &[Item]) -> Result<(), LogError> {
+        let records: Vec<NewRecord<'_>> = items
+            .iter()
+            .map(|item| NewRecord {
+                key: Some(item.unit.as_bytes()),
+                headers: &[],
+                payload: item.payload.as_bytes(),
+                timestamp_ms: Some(now().millis()),
+            })
+            .collect();
+        log.append(&self.destination.topic, Partition(partition), &records).map(|_| ())
     }
 
     fn lose(&self, item: &Item, problem: &str) {
@@ -168,21 +173,11 @@ impl Shipping {
             return;
         }
         let outcome = self.log().and_then(|(log, partitions)| {
-            let unit = waiting[0].unit.clone();
-            let records: Vec<NewRecord<'_>> = waiting
-                .iter()
-                .map(|item| NewRecord {
-                    key: Some(item.unit.as_bytes()),
-                    headers: &[],
-                    payload: item.payload.as_bytes(),
-                    timestamp_ms: Some(now().millis()),
-                })
-                .collect();
-            let partition = Partition(partition_of(unit.as_bytes(), partitions));
-            log.append(&self.destination.topic, partition, &records)
+            // All are of one unit, the edge.
+            self.write(log.as_ref(), partition_of(waiting[0].unit.as_bytes(), partitions), waiting)
         });
         match outcome {
-            Ok(_) => waiting.clear(),
+            Ok(()) => waiting.clear(),
             Err(problem) => self.note(Some(problem.to_string())),
         }
     }
