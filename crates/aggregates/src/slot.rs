@@ -176,7 +176,7 @@ impl Slot {
         self.add_metrics(experiment, definitions, catalogue, now);
         self.set_status(experiment.status, ends);
         self.experiment.analysis = experiment.analysis.clone();
-        self.experiment.title.clone_from(&experiment.title);
+        self.experiment.take_words(experiment);
         self.experiment.layer.clone_from(&experiment.layer);
     }
 

@@ -415,13 +415,11 @@ fn fresh(definitions: &Definitions, phase: &Phase, metrics: &[String]) -> Option
 fn revise(sums: &mut Sums, experiment: &Experiment, definitions: &Definitions) {
     let mine = &mut sums.experiment;
     mine.status = experiment.status;
-    mine.title.clone_from(&experiment.title);
-    mine.owner.clone_from(&experiment.owner);
-    mine.hypothesis.clone_from(&experiment.hypothesis);
+    mine.take_words(experiment);
     mine.metrics.clone_from(&experiment.metrics);
     for metric in &mut sums.metrics {
         if let Some(definition) = definitions.metrics.get(&metric.id) {
-            metric.name.clone_from(&definition.name);
+            metric.take_words(definition);
         }
     }
 }

@@ -105,13 +105,13 @@ impl ExperimentResult {
                 json!({"variant": shown, "sdk": sdk, "exposures": count, "share": *count as f64 / self.exposures.max(1) as f64})
             })
             .collect();
-        let variant = |(name, control, weight): &(String, bool, f64)| json!({"variant": name, "name": name, "control": control, "weight": weight});
-        let variants: Vec<Json> = self.variants.iter().map(variant).collect();
+        let variant = |((variant, control, weight), title): (&(String, bool, f64), &String)| json!({"variant": variant, "name": title, "control": control, "weight": weight});
+        let variants: Vec<Json> = self.variants.iter().zip(&self.titles).map(variant).collect();
         json!({
             "experiment": self.id, "salt": self.salt, "in_force": self.in_force,
             "title": self.title, "hypothesis": self.hypothesis, "owner": self.owner, "plan_hash": self.plan_hash,
             "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": Verdict::of(self).to_json(),
-            "unit": self.unit, "unit_name": self.unit,
+            "unit": self.unit, "unit_name": self.unit_name,
             "status": status_name(self.status), "config_version": config_version,
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
             "units": self.by_variant(&self.units), "crossed_units": self.crossed,
@@ -167,7 +167,7 @@ impl MetricResult {
     pub(crate) fn to_json(&self) -> Json {
         let mut out = json!({
             "metric": self.id, "name": self.name, "type": kind_name(&self.kind), "role": role_name(self.role),
-            "unit": unit_of(&self.kind),
+            "unit": unit_of(self),
             "direction": if self.direction == Direction::Increase { "increase" } else { "decrease" },
             "maturity": if self.maturity == Maturity::Open { "open" } else { "matured" },
             "window_seconds": self.window.map(|window| window.0 / 1_000_000),
@@ -337,8 +337,9 @@ fn max_units(method: Method, planned: u64) -> Option<u64> {
 }
 
 /// What a mean of the metric is.
-pub(crate) fn unit_of(kind: &MetricKind) -> &'static str {
-    match kind {
+pub(crate) fn unit_of(metric: &MetricResult) -> &str {
+    match &metric.kind {
+        _ if !metric.unit.is_empty() => &metric.unit,
         MetricKind::Conversion(_) | MetricKind::Retention { .. } => "rate",
         MetricKind::Ratio { .. } => "ratio",
         MetricKind::Count(_) => "events",

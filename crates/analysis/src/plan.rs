@@ -7,8 +7,11 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Sixteen hexadecimal digits.
 pub(crate) fn hash(sums: &Sums) -> String {
     let mut experiment = sums.experiment.clone();
-    for words in [&mut experiment.title, &mut experiment.hypothesis, &mut experiment.owner] {
+    for words in [&mut experiment.title, &mut experiment.hypothesis, &mut experiment.owner, &mut experiment.unit_name] {
         words.clear();
+    }
+    for variant in &mut experiment.variants {
+        variant.title.clear();
     }
     experiment.status = Status::Running;
     // A ramp that grows lets more units in and changes no number of those that are.
@@ -17,6 +20,7 @@ pub(crate) fn hash(sums: &Sums) -> String {
     for metric in &sums.metrics {
         let mut metric = metric.clone();
         metric.name.clone_from(&metric.id);
+        metric.unit.clear();
         definitions.metrics.insert(metric.id.clone(), metric);
     }
     definitions.experiments.insert(experiment.id.clone(), experiment);

@@ -85,6 +85,8 @@ pub struct ExperimentResult {
     pub owner: String,
     /// What is randomised.
     pub unit: String,
+    /// What people call one of them.
+    pub unit_name: String,
     /// Whether units enter.
     pub status: ExperimentStatus,
     /// Tells phases apart.
@@ -93,6 +95,8 @@ pub struct ExperimentResult {
     pub in_force: bool,
     /// Name, whether it is the control, weight.
     pub variants: Vec<(String, bool, f64)>,
+    /// What people call the variants, in the same order.
+    pub titles: Vec<String>,
     /// Start of the UTC hour of the first exposure that counts.
     pub started: Option<Timestamp>,
     /// From the start to the look.
@@ -248,6 +252,8 @@ pub struct MetricResult {
     pub name: String,
     /// What is computed.
     pub kind: MetricKind,
+    /// What values are counted in; empty means plain numbers.
+    pub unit: String,
     /// What it is for.
     pub role: Role,
     /// Which way is better.

@@ -37,7 +37,7 @@ impl Summary {
         codes.dedup();
         let shown = primary.and_then(|metric| comparison(metric, verdict.variant.as_deref()));
         let row = json!({
-            "experiment": experiment.id, "title": experiment.title, "owner": experiment.owner, "unit_name": experiment.unit,
+            "experiment": experiment.id, "title": experiment.title, "owner": experiment.owner, "unit_name": experiment.unit_name,
             "status": status_name(experiment.status), "group": group, "started": experiment.started.map(format_time),
             "days_running": optional(experiment.days_running), "units": experiment.units.iter().sum::<i64>(),
             "pair_units": pair_units(experiment, primary), "planned_units": experiment.planned_units,
@@ -54,8 +54,9 @@ fn alarms(experiment: &ExperimentResult, verdict: &Verdict) -> Vec<Finding> {
         let finding = arm(experiment, metric, it)?;
         (finding.code == "harm").then_some(Finding { code: "guardrail_harm", ..finding })
     });
-    let drift =
-        metrics().filter(|(metric, it)| metric.role == Role::Primary && it.comparison.as_ref().is_some_and(drifts));
+    let drift = metrics().filter(|(metric, it)| {
+        metric.role == Role::Primary && it.comparison.as_ref().is_some_and(|it| drifts(metric, it))
+    });
     let drift = drift.filter_map(|(metric, it)| Some(Finding { code: "drift", ..arm(experiment, metric, it)? }));
     let mut found: Vec<Finding> = harm.chain(verdict.blocked_by.iter().cloned()).chain(drift).collect();
     let misbucketed: u64 = experiment.misbucketed.values().sum();
@@ -77,7 +78,7 @@ fn comparison(metric: &MetricResult, variant: Option<&str>) -> Option<Json> {
         _ => (Json::Null, Json::Null),
     };
     Some(json!({
-        "metric": metric.id, "name": metric.name, "unit": unit_of(&metric.kind), "variant": arm.variant,
+        "metric": metric.id, "name": metric.name, "unit": unit_of(metric), "variant": arm.variant,
         "direction": if metric.direction == Direction::Increase { "increase" } else { "decrease" },
         "lift": optional(compared.lift), "lift_low": low, "lift_high": high, "lift_shape": compared.lift_set.map(|set| set.shape()),
         "status": compared.status(), "minimum_effect": metric.minimum_effect.map(|it| it as f64 / 1e6),

@@ -226,11 +226,11 @@ pub(crate) fn arm(experiment: &ExperimentResult, metric: &MetricResult, arm: &Ar
             Some(finding.with("share", json!(units / planned as f64)))
         }
         Method::FixedHorizon => Some(concluded(finding(""), metric, comparison, decided)),
-        Method::AlwaysValid if !decided && drifts(comparison) => Some(finding("drift")),
+        Method::AlwaysValid if !decided && drifts(metric, comparison) => Some(finding("drift")),
         Method::AlwaysValid => {
             let mut found = concluded(finding(""), metric, comparison, decided);
             // What was decided stays decided, and people have to know that no single effect fits.
-            if drifts(comparison) {
+            if drifts(metric, comparison) {
                 found = found.with("drift_suspected", json!(true));
             }
             let alone = comparison.remembered.map_or(comparison.always_valid.p_value, |it| it.running.p_value);
@@ -242,9 +242,10 @@ pub(crate) fn arm(experiment: &ExperimentResult, metric: &MetricResult, arm: &Ar
     }
 }
 
-/// Whether intervals of different times do not overlap.
-pub(crate) fn drifts(comparison: &Comparison) -> bool {
-    comparison.remembered.is_some_and(|it| it.running.drift_suspected())
+/// Whether intervals of different times do not overlap, where that says something: means of open metrics grow with the age of their units
+/// whatever the effect does, so that their intervals may well move.
+pub(crate) fn drifts(metric: &MetricResult, comparison: &Comparison) -> bool {
+    metric.maturity == Maturity::Matured && comparison.remembered.is_some_and(|it| it.running.drift_suspected())
 }
 
 /// The interval that decides, and the arguments that every comparison has.

@@ -1,7 +1,7 @@
 //! What may change from one version of the definitions to the next, and what may not.
 //!
 //! Whatever defines a number is fixed while an experiment's phase lives, because units that are in it were counted by it. Status, growing
-//! ramps, titles and added metrics may change, and whom edges serve: targeting, environments and overrides.
+//! ramps, names for people and added metrics may change, and whom edges serve: targeting, environments and overrides.
 
 use assay_experiment::{Definitions, Experiment, LayerShare, Metric, Status};
 use std::fmt;
@@ -72,7 +72,11 @@ pub fn compare(before: &Definitions, after: &Definitions) -> Vec<Refusal> {
 /// Whether two metrics differ in nothing but what people call them.
 fn same_numbers(old: Option<&Metric>, new: Option<&Metric>) -> bool {
     match (old, new) {
-        (Some(old), Some(new)) => *old == Metric { name: old.name.clone(), ..new.clone() },
+        (Some(old), Some(new)) => {
+            let mut new = new.clone();
+            new.take_words(old);
+            *old == new
+        }
         (old, new) => old == new,
     }
 }
@@ -84,10 +88,12 @@ fn phase(old: &Experiment, new: &Experiment, refuse: &mut impl FnMut(String)) {
     if new.status == Status::Draft {
         refuse("it has begun and cannot be a draft again; pause or stop it".to_owned());
     }
+    let mut renamed = old.clone();
+    renamed.take_words(new);
     let fixed = [
         ("unit", old.unit == new.unit),
         ("assignment", old.assignment == new.assignment),
-        ("variants", old.variants == new.variants),
+        ("variants", renamed.variants == new.variants),
         ("crossing", old.crossing == new.crossing),
         ("segments", old.segments == new.segments),
         ("analysis", old.analysis == new.analysis),
@@ -140,6 +146,8 @@ mod tests {
         check((used, ""), (&format!("{used}\n{served}"), ""), &[]);
         check((&format!("{used}\n{served}"), ""), (used, ""), &[]);
         check((used, ""), (used, "name: Purchases\ndescription: all of them"), &[]);
+        check((used, "unit: EUR"), (used, "unit: USD"), &[]);
+        check((used, ""), (&format!("{used}\nunit_name: customer"), ""), &[]);
         check((used, ""), (used, "cap: 5"), &["define a metric with a new id"]);
         check((used, ""), (&format!("{used}\ncrossing: first"), ""), &["its crossing cannot change"]);
         check((used, ""), (&format!("{used}\nsegments: [{{ attribute: x, values: [y] }}]"), ""), &["its segments"]);

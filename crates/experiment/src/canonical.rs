@@ -55,7 +55,10 @@ fn experiment(it: &Experiment) -> Json {
     let variants: Vec<Json> = it
         .variants
         .iter()
-        .map(|one| json!({"name": one.name, "control": one.control, "weight": micro(one.weight as i64)}))
+        .map(|one| {
+            let weight = micro(one.weight as i64);
+            without_null(json!({"name": one.name, "title": some(&one.title), "control": one.control, "weight": weight}))
+        })
         .collect();
     let metrics: Vec<Json> = it
         .metrics
@@ -83,7 +86,7 @@ fn experiment(it: &Experiment) -> Json {
         "status": match it.status {
             Status::Draft => "draft", Status::Running => "running", Status::Paused => "paused", Status::Stopped => "stopped",
         },
-        "unit": it.unit,
+        "unit": it.unit, "unit_name": some(&it.unit_name),
         "assignment": match it.assignment { Assignment::Xp1 => "xp1", Assignment::External => "external" },
         "salt": it.salt, "layer": share.map(|share| &share.layer),
         "slots": share.and_then(|share| share.slots.as_ref()),
@@ -104,7 +107,7 @@ fn experiment(it: &Experiment) -> Json {
 
 fn metric(it: &Metric) -> Json {
     let mut out = json!({
-        "kind": "metric", "id": it.id, "name": it.name, "window": it.window.map(span),
+        "kind": "metric", "id": it.id, "name": it.name, "unit": some(&it.unit), "window": it.window.map(span),
         "cap": it.cap.map(number), "floor": it.floor.map(number),
         "covariate": it.covariate.as_ref().map(|covariate| match covariate {
             Covariate::Attribute(name) => json!({"attribute": name}),

@@ -54,6 +54,8 @@ pub struct Experiment {
     pub status: Status,
     /// The unit type that is randomised.
     pub unit: String,
+    /// What people call one of them; empty means by its type.
+    pub unit_name: String,
     /// Who decides the variant.
     pub assignment: Assignment,
     /// Of the variant hash. Minted on first publish when absent; empty never.
@@ -119,6 +121,8 @@ pub enum Crossing {
 pub struct Variant {
     /// 1 to 32 bytes.
     pub name: String,
+    /// For people; empty means the name.
+    pub title: String,
     /// What the others are compared with.
     pub control: bool,
     /// Share relative to the other arms, in millionths (`weight: 1` is 1,000,000); zero is legal.
@@ -213,6 +217,8 @@ pub struct Metric {
     pub id: String,
     /// For people; the id when absent.
     pub name: String,
+    /// What values are counted in, for people: the code of a currency or `seconds`; empty means plain numbers.
+    pub unit: String,
     /// What is computed, from which events.
     pub kind: MetricKind,
     /// From the first exposure; absent means until the experiment ends.
@@ -227,6 +233,40 @@ pub struct Metric {
     pub direction: Direction,
     /// Which units are in n.
     pub maturity: Maturity,
+}
+
+impl Experiment {
+    /// Takes over what people call things and who answers for them. No number follows from any of it, so it may change while a phase lives.
+    pub fn take_words(&mut self, other: &Experiment) {
+        self.title.clone_from(&other.title);
+        self.hypothesis.clone_from(&other.hypothesis);
+        self.owner.clone_from(&other.owner);
+        self.unit_name.clone_from(&other.unit_name);
+        for variant in &mut self.variants {
+            let named = other.variants.iter().find(|it| it.name == variant.name);
+            variant.title = named.map(|it| it.title.clone()).unwrap_or_default();
+        }
+    }
+
+    /// What people call a unit of it.
+    pub fn unit_name(&self) -> &str {
+        if self.unit_name.is_empty() { &self.unit } else { &self.unit_name }
+    }
+}
+
+impl Variant {
+    /// What people call it.
+    pub fn title(&self) -> &str {
+        if self.title.is_empty() { &self.name } else { &self.title }
+    }
+}
+
+impl Metric {
+    /// Takes over what people call things, from which no number follows.
+    pub fn take_words(&mut self, other: &Metric) {
+        self.name.clone_from(&other.name);
+        self.unit.clone_from(&other.unit);
+    }
 }
 
 /// What is computed, from which events.

@@ -224,7 +224,7 @@ struct Read {
 /// Kind and id of each definition that one names, and where.
 pub(crate) type Uses = Vec<(&'static str, String, Place)>;
 
-const EXPERIMENT_KEYS: [&str; 21] = [
+const EXPERIMENT_KEYS: [&str; 22] = [
     "kind",
     "id",
     "title",
@@ -232,6 +232,7 @@ const EXPERIMENT_KEYS: [&str; 21] = [
     "owner",
     "status",
     "unit",
+    "unit_name",
     "assignment",
     "salt",
     "layer",
@@ -273,6 +274,7 @@ fn experiment(check: &mut Check<'_>, node: &Node) -> Option<Read> {
         owner: check.text(map, "owner", 200).unwrap_or_default(),
         status: check.choice(map, "status", &status).unwrap_or(Status::Draft),
         unit: check.text(map, "unit", 32).unwrap_or_else(|| "user".to_owned()),
+        unit_name: check.text(map, "unit_name", 32).unwrap_or_default(),
         assignment: check.choice(map, "assignment", &assignment).unwrap_or(Assignment::Xp1),
         salt: check.text(map, "salt", 64),
         layer: layer_share(check, map, uses.last().filter(|(kind, ..)| *kind == "layer").map(|(_, id, _)| id.clone())),
@@ -299,7 +301,7 @@ fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
     let Some(node) = check.required(map, "variants", "an experiment") else { return Vec::new() };
     let mut variants: Vec<Variant> = Vec::new();
     for item in check.list(node, "variants") {
-        let Some(one) = check.map(item, "a variant", &["name", "control", "weight"]) else { continue };
+        let Some(one) = check.map(item, "a variant", &["name", "title", "control", "weight"]) else { continue };
         let Some(name) = check.required_text(one, "name", 32, "a variant") else { continue };
         if variants.iter().any(|variant| variant.name == name) {
             check.complain(one.place_of("name"), format!("variant '{name}' stands twice"));
@@ -312,7 +314,8 @@ fn variants(check: &mut Check<'_>, map: Map<'_>) -> Vec<Variant> {
             check.complain(one.place_of("weight"), "a weight is never negative");
         }
         let control = check.boolean(one, "control").unwrap_or(false);
-        variants.push(Variant { name, control, weight: weight.unsigned_abs() });
+        let title = check.text(one, "title", 200).unwrap_or_default();
+        variants.push(Variant { name, title, control, weight: weight.unsigned_abs() });
     }
     if !(2..=VARIANTS_MAX).contains(&variants.len()) {
         check.complain(node.place, format!("{} variants; 2 to {VARIANTS_MAX} are allowed", variants.len()));

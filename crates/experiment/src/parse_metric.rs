@@ -5,10 +5,11 @@ use crate::read::{Check, Map};
 use crate::yaml::{Content, Node};
 use crate::{Covariate, Direction, EventMatch, Maturity, Metric, MetricKind, RatioPart};
 
-pub(crate) const METRIC_KEYS: [&str; 18] = [
+pub(crate) const METRIC_KEYS: [&str; 19] = [
     "kind",
     "id",
     "name",
+    "unit",
     "type",
     "event",
     "where",
@@ -105,6 +106,7 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
     }
     let directions = [("increase", Direction::Increase), ("decrease", Direction::Decrease)];
     Some(Metric {
+        unit: unit(check, map),
         name: check.text(map, "name", 200).unwrap_or_else(|| id.clone()),
         id,
         kind: content,
@@ -119,7 +121,7 @@ pub(crate) fn metric(check: &mut Check<'_>, node: &Node, known: &[&str]) -> Opti
 
 /// Complains about keys that mean nothing for this type.
 fn only_for(check: &mut Check<'_>, map: Map<'_>, kind: Type) {
-    let rules: [(&str, &[Type]); 8] = [
+    let rules: [(&str, &[Type]); 9] = [
         ("from", &[Type::Retention]),
         ("to", &[Type::Retention]),
         ("numerator", &[Type::Ratio]),
@@ -127,6 +129,7 @@ fn only_for(check: &mut Check<'_>, map: Map<'_>, kind: Type) {
         ("quantile", &[Type::Quantile]),
         ("cap", &[Type::Count, Type::Sum, Type::Ratio, Type::Quantile]),
         ("floor", &[Type::Count, Type::Sum, Type::Ratio, Type::Quantile]),
+        ("unit", &[Type::Sum, Type::Ratio, Type::Quantile]),
         ("covariate", &[Type::Conversion, Type::Count, Type::Sum, Type::Retention]),
     ];
     for (key, types) in rules {
@@ -142,6 +145,17 @@ fn only_for(check: &mut Check<'_>, map: Map<'_>, kind: Type) {
     for key in unfit.iter().filter(|key| map.get(key).is_some()) {
         check.complain(map.place_of(key), format!("'{key}' means nothing for a metric of this type"));
     }
+}
+
+/// What values are counted in, for people.
+fn unit(check: &mut Check<'_>, map: Map<'_>) -> String {
+    let unit = check.text(map, "unit", 16).unwrap_or_default();
+    let currency = unit.len() == 3 && unit.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !(unit.is_empty() || currency || unit == "seconds") {
+        let problem = format!("unit '{unit}' is neither the code of a currency, such as EUR, nor 'seconds'");
+        check.complain(map.place_of("unit"), problem);
+    }
+    unit
 }
 
 fn event(check: &mut Check<'_>, map: Map<'_>, what: &str) -> Option<EventMatch> {

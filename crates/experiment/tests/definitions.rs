@@ -292,7 +292,8 @@ fn metric() -> impl Strategy<Value = Metric> {
     ];
     let limits = proptest::option::of((value(), value()));
     let rest = (proptest::option::of(span()), limits, proptest::option::of(covariate), any::<bool>(), any::<bool>());
-    (id(), text(), kind(), rest).prop_map(|(id, name, kind, (window, limits, covariate, up, open))| {
+    let unit = prop_oneof![Just(String::new()), Just("seconds".to_owned()), "[A-Z]{3}"];
+    (id(), (text(), unit), kind(), rest).prop_map(|(id, (name, unit), kind, (window, limits, covariate, up, open))| {
         let retention = matches!(kind, MetricKind::Retention { .. });
         let limited = !retention && !matches!(kind, MetricKind::Conversion(_));
         let plain = !matches!(kind, MetricKind::Ratio { .. } | MetricKind::Quantile { .. });
@@ -301,6 +302,11 @@ fn metric() -> impl Strategy<Value = Metric> {
         Metric {
             id,
             name,
+            unit: if matches!(kind, MetricKind::Sum(_) | MetricKind::Ratio { .. } | MetricKind::Quantile { .. }) {
+                unit
+            } else {
+                String::new()
+            },
             window,
             cap: limits.map(|(one, other)| one.max(other)),
             floor: limits.map(|(one, other)| one.min(other)),
@@ -315,7 +321,12 @@ fn metric() -> impl Strategy<Value = Metric> {
 fn experiment() -> impl Strategy<Value = Experiment> {
     let status = prop_oneof![Just(Status::Draft), Just(Status::Running), Just(Status::Paused), Just(Status::Stopped)];
     let crossing = prop_oneof![Just(Crossing::Exclude), Just(Crossing::First), Just(Crossing::Assigned)];
-    let people = (proptest::option::of(text()), proptest::option::of(text()), proptest::option::of(text()));
+    let people = (
+        proptest::option::of(text()),
+        proptest::option::of(text()),
+        proptest::option::of(text()),
+        proptest::option::of("[a-z]{1,12}"),
+    );
     let variants = (
         proptest::collection::btree_map("[a-z]{1,8}", 1u64..1_000_000_000_000_000, 2..6),
         any::<prop::sample::Index>(),
@@ -343,7 +354,7 @@ fn experiment() -> impl Strategy<Value = Experiment> {
     let first = (id(), people, status, crossing, any::<bool>(), proptest::option::of(text()));
     let second = (variants, segments, analysis, targeting, slots, 1u32..9_000);
     (first, second).prop_map(|(first, second)| {
-        let (id, (title, hypothesis, owner), status, crossing, external, salt) = first;
+        let (id, (title, hypothesis, owner, unit_name), status, crossing, external, salt) = first;
         let ((weights, control), segments, analysis, targeting, slots, traffic) = second;
         let control = control.index(weights.len());
         let variants = weights.into_iter().enumerate();
@@ -365,10 +376,16 @@ fn experiment() -> impl Strategy<Value = Experiment> {
             owner: owner.unwrap_or_default(),
             status,
             unit: "user".to_owned(),
+            unit_name: unit_name.unwrap_or_default(),
             assignment: if external { Assignment::External } else { Assignment::Xp1 },
             salt,
             layer: share,
-            variants: variants.map(|(at, (name, weight))| Variant { name, control: at == control, weight }).collect(),
+            variants: variants
+                .map(|(at, (name, weight))| {
+                    let title = if at == 1 { format!("Arm {name}") } else { String::new() };
+                    Variant { name, title, control: at == control, weight }
+                })
+                .collect(),
             targeting,
             crossing: if external && crossing == Crossing::Assigned { Crossing::First } else { crossing },
             metrics: Vec::new(),

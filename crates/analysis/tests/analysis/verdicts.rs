@@ -88,7 +88,9 @@ fn the_answers_follow_the_evidence() {
     let average = &found["stratified"][0];
     assert!((average["total"].as_f64().unwrap() - average["stratified"].as_f64().unwrap()).abs() < 1e-6, "{average}");
     // A plan has the same hash whatever people call it.
-    let renamed = World::new(2, &SHOP.replace("salt: s\n", "salt: s\ntitle: Other words\n")).play("1 tick").json();
+    let renamed = World::new(2, &SHOP.replace("salt: s\n", "salt: s\ntitle: Other words\nunit_name: buyer\n"))
+        .play("1 tick")
+        .json();
     assert_eq!(renamed["experiments"][0]["plan_hash"], found["plan_hash"]);
     let other = World::new(2, &SHOP.replace("1000", "2000")).play("1 tick").json();
     assert_ne!(other["experiments"][0]["plan_hash"], found["plan_hash"]);
@@ -108,6 +110,25 @@ fn harm_comes_before_everything_else() {
     assert_eq!(found["verdict"]["safe"]["code"], "no");
     let summary = Summary::of(&world.results().experiments[0]);
     assert_eq!((summary.group, summary.alarms[0].code), ("attention", "guardrail_harm"));
+}
+
+#[test]
+fn only_matured_metrics_say_that_the_effect_changes() {
+    // What works for the first ten minutes does harm five hours later.
+    let helps = people(0, 600, [("control", 4, 9), ("treatment", 2, 9)], mixed);
+    let harms = people(18_000, 20_400, [("control", 4, 9), ("treatment", 10, 9)], mixed);
+    let alarms = |maturity: &str| {
+        let definitions = SHOP.replace("event: buy }", &format!("event: buy, window: 10m, maturity: {maturity} }}"));
+        let mut world = World::new(2, &definitions);
+        world.play(&helps).play(&harms).play("12h tick");
+        let found = experiment(&world);
+        let compared = &found["metrics"][0]["variants"][1]["always_valid"];
+        assert_eq!(compared["drift_suspected"], true, "{compared}");
+        Summary::of(&world.results().experiments[0]).alarms.iter().map(|it| it.code).collect::<Vec<_>>()
+    };
+    assert_eq!(alarms("matured"), ["drift"]);
+    // Means of an open metric grow with the age of its units: that its intervals move says nothing.
+    assert_eq!(alarms("open"), [""; 0]);
 }
 
 #[test]

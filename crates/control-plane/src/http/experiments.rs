@@ -73,6 +73,8 @@ fn drafts(doors: &Doors) -> Vec<String> {
         owner: String,
         #[serde(default)]
         unit: String,
+        #[serde(default)]
+        unit_name: Option<String>,
     }
     let published = doors.definitions.borrow().clone();
     let bodies = published.as_ref().map_or(&[][..], |it| &it.bodies);
@@ -80,7 +82,7 @@ fn drafts(doors: &Doors) -> Vec<String> {
     read.filter(|it| it.kind == "experiment" && it.status == "draft")
         .map(|it| {
             serde_json::json!({
-                "experiment": it.id, "title": it.title, "owner": it.owner, "unit_name": it.unit, "status": "draft", "group": "draft",
+                "experiment": it.id, "title": it.title, "owner": it.owner, "unit_name": it.unit_name.as_ref().unwrap_or(&it.unit), "status": "draft", "group": "draft",
             })
             .to_string()
         })

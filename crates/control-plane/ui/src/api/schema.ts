@@ -372,7 +372,7 @@ export interface AlwaysValid {
     /** Lowest upper end. */
     high: number | null;
   };
-  /** Whether the intersection is empty: no single effect fits all looks. Absent in provisional results. */
+  /** Whether the intersection is empty: no single effect fits all looks. With `maturity: open` it says little, because means grow with the age of their units; only matured metrics raise an alarm by it. Absent in provisional results. */
   drift_suspected?: boolean;
   /** The look at which the running p first fell below alpha; null before. Absent in provisional results. */
   crossed?: null | {
