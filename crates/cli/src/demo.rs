@@ -113,6 +113,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         database: arguments.clickhouse.as_ref().map(|_| format!("assay_demo_{}", progress.start_ms)),
         config: Some(config),
         snapshot_seconds: Some(arguments.snapshot_seconds),
+        // Two weeks pass in a minute: pictures want every look.
+        results_seconds: Some(1),
         clickhouse_listen: if arguments.clickhouse.is_none() { Some(free_or(8123)) } else { None },
         listen: Some(arguments.listen.unwrap_or_else(|| free_or(8080))),
         edge_listen: Some(arguments.edge_listen.unwrap_or_else(|| free_or(8016))),

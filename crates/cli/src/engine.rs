@@ -185,7 +185,7 @@ impl Engine {
                 clickhouse.clone(),
                 health.clone(),
                 board.clone(),
-                settings.snapshot_every,
+                (settings.snapshot_every, settings.results_every),
             )),
             false => None,
         };

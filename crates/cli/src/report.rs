@@ -23,8 +23,6 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 const POST_EVERY: Duration = Duration::from_millis(250);
 /// Between whole looks in ClickHouse, unless something is decided: a day of them is some megabytes for each experiment.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Between rows in ClickHouse.
-const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// Between snapshots of the analysis, at most; they are small, so less than between those of a partition.
 const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(10);
 /// Snapshots of the analysis that are kept.
@@ -61,12 +59,13 @@ struct Work {
     health: Arc<Health>,
     board: Arc<Board>,
     snapshot_every: Duration,
+    write_every: Duration,
     stop: Arc<AtomicBool>,
     desk: Arc<Desk>,
 }
 
 impl Reporter {
-    /// Starts the threads.
+    /// Starts the threads. `every` says how much time is between snapshots and between rows in ClickHouse.
     #[allow(clippy::too_many_arguments, reason = "each is another part, and all are needed")]
     pub fn start(
         log: Arc<dyn Log>,
@@ -76,7 +75,7 @@ impl Reporter {
         clickhouse: ClickHouse,
         health: Arc<Health>,
         board: Arc<Board>,
-        snapshot_every: Duration,
+        every: (Duration, Duration),
     ) -> Self {
         health.expect_analysis();
         let stop = Arc::new(AtomicBool::new(false));
@@ -89,7 +88,8 @@ impl Reporter {
             prefix: format!("analysis/{}/", genesis.log),
             health,
             board,
-            snapshot_every: snapshot_every.min(SNAPSHOT_EVERY_MAX),
+            snapshot_every: every.0.min(SNAPSHOT_EVERY_MAX),
+            write_every: every.1,
             stop: stop.clone(),
             desk: desk.clone(),
         };
@@ -176,7 +176,7 @@ impl Work {
         let now = Instant::now();
         let mut times = Times {
             published: now - PUBLISH_EVERY,
-            written: now - WRITE_EVERY,
+            written: now - self.write_every,
             kept: now,
             posted: now - POST_EVERY,
             looked: (now - LOOK_EVERY, Vec::new()),
@@ -206,7 +206,7 @@ impl Work {
                 self.publish(&service, view, published.as_ref())?;
                 published = Some(Shown::of(view));
                 times.published = Instant::now();
-                if times.written.elapsed() >= WRITE_EVERY || stopping {
+                if times.written.elapsed() >= self.write_every || stopping {
                     self.hand_over(&mut service, &view.aligned, &mut times.looked);
                     times.written = Instant::now();
                 }

@@ -79,6 +79,9 @@ pub struct Given {
     /// Seconds between snapshots.
     #[arg(long, value_name = "SECONDS", env = "ASSAY_SNAPSHOT_SECONDS")]
     pub snapshot_seconds: Option<u64>,
+    /// Seconds between results in ClickHouse, of which pictures over time are made. Default: 5.
+    #[arg(long, value_name = "SECONDS", env = "ASSAY_RESULTS_SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub results_seconds: Option<u64>,
     /// Bytes that may wait for a ClickHouse that is away.
     #[arg(long, value_name = "BYTES", env = "ASSAY_SPILL_BYTES")]
     pub spill_bytes: Option<u64>,
@@ -115,6 +118,8 @@ pub struct Settings {
     pub edge: EdgeAt,
     /// Between snapshots.
     pub snapshot_every: Duration,
+    /// Between results in ClickHouse.
+    pub results_every: Duration,
     /// Bound of the spill.
     pub spill_bytes: u64,
 }
@@ -185,6 +190,7 @@ impl Given {
             edge_source_token: self.edge_source_token.or(file.edge_source_token),
             environment: self.environment.or(file.environment),
             snapshot_seconds: self.snapshot_seconds.or(file.snapshot_seconds),
+            results_seconds: self.results_seconds.or(file.results_seconds),
             spill_bytes: self.spill_bytes.or(file.spill_bytes),
         })
     }
@@ -245,6 +251,7 @@ impl Given {
             dashboards: self.dashboards,
             edge,
             snapshot_every: Duration::from_secs(self.snapshot_seconds.unwrap_or(30)),
+            results_every: Duration::from_secs(self.results_seconds.unwrap_or(5).max(1)),
             spill_bytes: self.spill_bytes.unwrap_or(16 << 30),
             data,
         })
