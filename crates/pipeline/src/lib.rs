@@ -33,4 +33,4 @@ pub use service::{Doing, PartitionStatus, Parts, Pipeline};
 pub use sink::{ClickHouse, ClickHouseSettings, Erasure, Insert, Sink, SinkError};
 pub use snapshots::{Keep, Restored, SnapshotError, Snapshots};
 pub use spill::{Delivery, Spill};
-pub use store::{DirectoryStore, Store, StoreError};
+pub use store::{DirectoryStore, MemoryStore, Store, StoreError};

@@ -280,7 +280,8 @@ mod tests {
             let taken = START_MS.div_euclid(DAY_MS) * DAY_MS + at * 6 * 3_600_000;
             snapshots.write(at as u64, &world.bytes, taken).unwrap();
             if damaged.contains(&at) {
-                world.store.damage(world.store.keys().last().unwrap());
+                let (newest, size) = world.store.list("").unwrap().pop().unwrap();
+                world.store.damage(&newest, size as usize - 1);
                 snapshots = world.process();
             }
         }

@@ -630,8 +630,8 @@ mod tests {
     fn a_damaged_chunk_is_told_and_the_others_go_on() {
         let world = World::new();
         world.push(&["0a", "1b"]);
-        let (key, _) = world.store.list("spill/log/").unwrap().remove(0);
-        world.store.damage(&key);
+        let (key, size) = world.store.list("spill/log/").unwrap().remove(0);
+        world.store.damage(&key, size as usize - 1);
         assert_eq!(world.run(0), "b");
         let (chunks, _, why) = world.spill.waiting();
         assert!(chunks == 1 && why.contains(&key) && why.contains("restore the file"), "{why}");

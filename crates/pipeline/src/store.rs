@@ -1,8 +1,10 @@
 //! Where snapshots and spilled chunks are kept: an object store behind one small trait, here a directory.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 /// A failed operation of a store.
 #[derive(Debug, thiserror::Error)]
@@ -124,42 +126,50 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Objects in memory, for tests.
-#[cfg(test)]
-#[derive(Default)]
-pub(crate) struct MemoryStore(std::sync::Mutex<std::collections::BTreeMap<String, Vec<u8>>>);
+/// Objects in memory, for tests and simulations: gone with the process, and without a bound.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<BTreeMap<String, Vec<u8>>>);
 
-#[cfg(test)]
 impl MemoryStore {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap().is_empty()
+    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.0.lock().expect("no code panics while it holds this lock")
     }
 
-    pub(crate) fn damage(&self, key: &str) {
-        *self.0.lock().unwrap().get_mut(key).unwrap().last_mut().unwrap() ^= 1;
-    }
-
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.0.lock().unwrap().keys().cloned().collect()
+    /// Flips a bit of the byte at a place, as a bad disk would.
+    ///
+    /// # Panics
+    /// When there is no such object or byte.
+    pub fn damage(&self, key: &str, at: usize) {
+        self.held().get_mut(key).expect("an object of this key")[at] ^= 0x10;
     }
 }
 
 #[cfg(test)]
+impl MemoryStore {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held().is_empty()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.held().keys().cloned().collect()
+    }
+}
+
 impl Store for MemoryStore {
     fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.0.lock().unwrap().entry(key.to_owned()).or_insert_with(|| bytes.to_vec());
+        self.held().entry(key.to_owned()).or_insert_with(|| bytes.to_vec());
         Ok(())
     }
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
+        Ok(self.held().get(key).cloned())
     }
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let held = self.0.lock().unwrap();
+        let held = self.held();
         let below = held.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
         Ok(below.map(|(key, bytes)| (key.clone(), bytes.len() as u64)).collect())
     }
     fn remove(&self, key: &str) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove(key);
+        self.held().remove(key);
         Ok(())
     }
 }

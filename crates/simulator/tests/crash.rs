@@ -14,8 +14,8 @@ use assay_broker::{
 use assay_experiment::control::{self, Encoded, Genesis};
 use assay_experiment::{Span, Timestamp, partitioner};
 use assay_pipeline::{
-    Clock, Delivery, Erasure, FileRuns, FlushError, Flusher, FlusherParts, Insert, Item, Keep, Metrics, Owner,
-    OwnerSettings, Sink, SinkError, Snapshots, Spill, Step, Store, StoreError, Topics,
+    Clock, Delivery, Erasure, FileRuns, FlushError, Flusher, FlusherParts, Insert, Item, Keep, MemoryStore, Metrics,
+    Owner, OwnerSettings, Sink, SinkError, Snapshots, Spill, Step, Store, StoreError, Topics,
 };
 use assay_simulator::{Folding, Random, Reference, World, WorldSettings, compare, definitions};
 use std::collections::{BTreeMap, VecDeque};
@@ -196,28 +196,6 @@ impl Sink for MortalSink {
     }
 }
 
-#[derive(Default)]
-struct MemoryStore(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl Store for MemoryStore {
-    fn put(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.0.lock().unwrap().entry(key.to_owned()).or_insert_with(|| bytes.to_vec());
-        Ok(())
-    }
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-    fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let held = self.0.lock().unwrap();
-        let below = held.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-        Ok(below.map(|(key, bytes)| (key.clone(), bytes.len() as u64)).collect())
-    }
-    fn remove(&self, key: &str) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-}
-
 /// A ClickHouse that keeps blocks by token, and is away or forgets to answer.
 #[derive(Default)]
 struct SimSink {
@@ -344,22 +322,18 @@ impl Durable {
 
     /// Spoils the newest snapshot of a partition, if there is one.
     fn damage(&self, partition: u64) -> u64 {
-        let mut held = self.store.0.lock().unwrap();
-        let prefix = format!("snapshots/{}/{partition:05}/", self.genesis.log);
-        let newest = held.range_mut(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)).last();
-        newest.map_or(0, |(_, bytes)| {
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 0x10;
+        let newest = self.store.list(&format!("snapshots/{}/{partition:05}/", self.genesis.log)).unwrap().pop();
+        newest.map_or(0, |(key, size)| {
+            self.store.damage(&key, size as usize / 2);
             1
         })
     }
 
     /// Loses what the analysis kept; it starts again from the looks.
     fn forget_analysis(&self) -> u64 {
-        let mut held = self.store.0.lock().unwrap();
-        let before = held.len();
-        held.retain(|key, _| !key.starts_with("analysis/"));
-        (before - held.len()).min(1) as u64
+        let kept = self.store.list("analysis/").unwrap();
+        kept.iter().for_each(|(key, _)| self.store.remove(key).unwrap());
+        kept.len().min(1) as u64
     }
 
     fn start(&self) -> Process {
