@@ -1,8 +1,8 @@
 //! `assay sql`: a query to ClickHouse, the embedded one or a server.
 
 use crate::engine::open_embedded;
-use anyhow::{Context, Result};
-use assay_pipeline::{ClickHouse, ClickHouseSettings};
+use anyhow::{Context, Result, anyhow};
+use assay_pipeline::{ClickHouse, ClickHouseSettings, SinkError};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,7 +70,11 @@ fn ask(arguments: &Arguments, query: &str, format: &str) -> Result<Vec<u8>> {
         password: std::env::var("ASSAY_CLICKHOUSE_PASSWORD").ok(),
         timeout: PATIENCE,
     };
-    ClickHouse::new(&settings, runtime.handle().clone()).query(query, format).with_context(|| {
-        format!("asking {}; is assay running there? For one that does not run, give its data with --dir", arguments.url)
+    ClickHouse::new(&settings, runtime.handle().clone()).query(query, format).map_err(|problem| match problem {
+        SinkError::Away(why) => {
+            let url = &arguments.url;
+            anyhow!("asking {url}; is assay running there? For one that does not run, give its data with --dir: {why}")
+        }
+        SinkError::Refused(why) => anyhow!("the query was refused: {why}"),
     })
 }

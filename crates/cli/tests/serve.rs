@@ -151,12 +151,16 @@ fn exposure(experiment: &str) -> Json {
     json!({"event_type": "exposure", "experiment_id": experiment, "variant": "control"})
 }
 
-/// How many rows a query of a running service's ClickHouse gives.
-fn rows(place: &Place, sql: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+fn asked(place: &Place, sql: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_assay"))
         .args(["sql", "--url", &format!("http://{}", place.clickhouse), "--format", "TabSeparated", sql])
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// How many rows a query of a running service's ClickHouse gives.
+fn rows(place: &Place, sql: &str) -> String {
+    let output = asked(place, sql);
     assert!(output.status.success(), "{}", said(&output));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -167,6 +171,12 @@ fn a_service_tells_how_it_is_and_stops_when_told() {
     let running = place.start();
     assert_eq!(running.get("/livez").0, 200);
     assert_eq!(running.get("/nowhere").0, 404);
+    let refused = asked(&place, "SELECT nobody FROM experiment_events");
+    assert!(
+        said(&refused).contains("the query was refused") && !said(&refused).contains("running there"),
+        "{}",
+        said(&refused)
+    );
     let ready: Json = serde_json::from_str(&running.get("/readyz").1).unwrap();
     assert_eq!(ready["partitions"].as_array().unwrap().len(), 3, "{ready}");
     let metrics = running.get("/metrics").1;
