@@ -1,9 +1,8 @@
 // One comparison in two or three words, for its row.
 
-import type { Comparison } from "../model";
+import { type Comparison, directionOf } from "../model";
 import type { IconName } from "../parts/Icon";
 import type { Tone } from "../parts/Pill";
-import { decidedWord } from "./claims";
 import { minimumText } from "./lifts";
 
 export interface Pilled {
@@ -15,7 +14,7 @@ export interface Pilled {
 const quiet = (text: string, icon: IconName = "flat"): Pilled => ({ tone: "", icon, text });
 
 export function pillOf(it: Comparison): Pilled {
-  if (it.args.covers_zero) return { tone: "warn", icon: "clock", text: `Decided ${decidedWord(it)}, zero inside again` };
+  if (it.args.covers_zero) return { tone: "warn", icon: "clock", text: `Decided ${directionOf(it.code) ?? "better"}, zero inside again` };
   const margin = minimumText(it.args.margin ?? it.metric.margin ?? 0);
   switch (it.code) {
     case "better":
