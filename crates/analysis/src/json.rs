@@ -6,7 +6,7 @@ use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, Metri
 use crate::service::View;
 use crate::told;
 use crate::verdict::{Verdict, arm};
-use crate::words::Said;
+use crate::words::{Said, pill};
 use assay_aggregates::{Counters, Reason};
 use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::always_valid::Status;
@@ -142,7 +142,9 @@ impl ExperimentResult {
         let mut json = metric.to_json();
         for (it, out) in metric.arms.iter().zip(json["variants"].as_array_mut().into_iter().flatten()) {
             if let Some(finding) = arm(self, metric, it) {
+                let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
                 out["verdict"] = finding.to_json();
+                out["verdict"]["said"] = pill(&finding, share(metric.minimum_effect), share(metric.margin)).to_json();
             }
         }
         json

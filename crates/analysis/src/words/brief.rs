@@ -4,6 +4,7 @@ use super::blocked::{blocked, in_short};
 use super::lifts::{as_given, decimals, lies, size};
 use super::numbers::{count, lift};
 use super::part::{Part, capital, inner, joined, say, small, strong, text_of, units};
+use super::pill::pill;
 use super::subject::{Compared, Subject};
 use super::times::{day, instant};
 use assay_experiment::Status;
@@ -84,10 +85,7 @@ fn decided(subject: &Subject<'_>, it: &Compared<'_>, all: &[Compared<'_>]) -> Ve
         let rest = say(format!("{at}; today’s interval includes zero again."));
         return vec![strong(format!("Decided {word}{who}")), rest, others(it, all)];
     }
-    let word = match it.code() {
-        "better" if it.minimum().is_none() => "Better",
-        code => words(code),
-    };
+    let word = words(it);
     let bound = it.finding.number("bound").filter(|_| !subject.has_several()).map(|bound| {
         let way = if it.finding.number("lift").unwrap_or_default() > 0.0 { "up" } else { "down" };
         let bound = size(bound, decimals(std::slice::from_ref(it)));
@@ -96,29 +94,14 @@ fn decided(subject: &Subject<'_>, it: &Compared<'_>, all: &[Compared<'_>]) -> Ve
     vec![strong(format!("{word}{who}")), say(format!("{}.", bound.unwrap_or_default())), others(it, all)]
 }
 
-/// A comparison in a few words.
-fn words(code: &str) -> &str {
-    match code {
-        "better" => "Better, clear of minimum",
-        "better_may_be_small" => "Better, may be small",
-        "worse" => "Worse",
-        "no_difference" => "No difference that matters",
-        "not_shown" => "No difference shown yet",
-        "waiting" => "Waiting for data",
-        "drift" => "Effect is changing",
-        "degenerate" => "Nothing to compare",
-        "unsupported" => "No interval for this type",
-        "before_plan" => "Comes at the planned end",
-        "no_method" => "Not deciding",
-        other => other,
-    }
+fn words(it: &Compared<'_>) -> String {
+    pill(it.finding, it.minimum(), None).text
 }
 
 /// What is said of the other arms.
 fn others(it: &Compared<'_>, all: &[Compared<'_>]) -> Part {
     let rest = all.iter().filter(|other| !std::ptr::eq(other.finding, it.finding));
-    let each: Vec<String> =
-        rest.map(|other| format!("{}: {}", inner(other.name), small(words(other.code())))).collect();
+    let each: Vec<String> = rest.map(|other| format!("{}: {}", inner(other.name), small(&words(other)))).collect();
     say(if each.is_empty() { String::new() } else { format!(" {}.", capital(&joined(&each, "and"))) })
 }
 

@@ -42,7 +42,7 @@ fn text(json: &Json) -> &'static str {
     leak(json.as_str().unwrap_or_default())
 }
 
-fn finding(json: &Json) -> Finding {
+pub(super) fn finding(json: &Json) -> Finding {
     Finding { code: text(&json["code"]), arguments: json["arguments"].as_object().cloned().unwrap_or_default() }
 }
 

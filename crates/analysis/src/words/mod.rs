@@ -12,20 +12,15 @@ mod claims;
 mod lifts;
 mod numbers;
 mod part;
+mod pill;
 mod sentence;
 mod subject;
 mod times;
 
-#[cfg(test)]
-mod bounds;
-#[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod states;
-
 pub(crate) use answers::waits;
 pub use answers::{Answer, Answers};
 pub use part::{Part, text_of};
+pub(crate) use pill::pill;
 
 use crate::results::ExperimentResult;
 use crate::verdict::Verdict;
@@ -98,3 +93,10 @@ impl Brief {
         json!({"sentence": parts(&self.sentence), "health": self.health, "tone": self.tone})
     }
 }
+
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod states;

@@ -9,7 +9,7 @@ pub struct Part {
     pub text: String,
     /// Whether they carry the sentence.
     pub strong: bool,
-    /// The direction that they speak of: `better` or `worse`.
+    /// The direction that they speak of: `better` or `worse`; of a comparison in a row also `warn` and `alarm`.
     pub tone: Option<&'static str>,
 }
 

@@ -307,6 +307,13 @@ export interface Arm {
     /** What. */
     code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
     arguments: Arguments;
+    /** In two or three words. */
+    said: {
+      /** The words. */
+      text: string;
+      /** The direction, or how grave it is; missing where it is neither. */
+      tone?: "better" | "worse" | "warn" | "alarm";
+    };
   };
   /** Of guardrails over all units: one-sided evidence, valid at every look. */
   guardrail?: {
