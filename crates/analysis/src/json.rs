@@ -6,6 +6,7 @@ use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, Metri
 use crate::service::View;
 use crate::told;
 use crate::verdict::{Verdict, arm};
+use crate::words::{Said, pill};
 use assay_aggregates::{Counters, Reason};
 use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::always_valid::Status;
@@ -17,7 +18,7 @@ impl View {
     pub fn to_json(&self, build: &str) -> Json {
         let mut json = self.aligned.to_json(build);
         for experiment in json["experiments"].as_array_mut().into_iter().flatten() {
-            self.freshness.amend(&mut experiment["verdict"]);
+            self.freshness.amend(experiment);
         }
         self.freshness.write(&mut json["freshness"]);
         json["provisional"] = self.provisional.as_ref().map_or(Json::Null, |newer| newer.to_json(build));
@@ -37,7 +38,7 @@ impl Freshness {
 impl Results {
     /// Everything at this look; nothing in it depends on when or where it was computed.
     pub fn to_json(&self, build: &str) -> Json {
-        let experiments = self.experiments.iter().map(|it| it.to_json(self.config_version)).collect();
+        let experiments = self.experiments.iter().map(|it| it.to_json(self)).collect();
         self.with(experiments, build)
     }
 
@@ -88,15 +89,15 @@ fn events(counters: &Counters) -> Json {
 
 impl ExperimentResult {
     /// The experiment's part of the results.
-    pub fn to_json(&self, config_version: u64) -> Json {
-        let mut json = self.head(config_version);
-        json["metrics"] = self.metrics.iter().map(|it| self.metric(it)).collect();
+    pub fn to_json(&self, results: &Results) -> Json {
+        let mut json = self.head(results);
+        json["metrics"] = self.metrics.iter().map(|it| self.metric(it, true)).collect();
         json["segments"] = self.segments.iter().map(|it| self.segment(it, it.metrics.iter().collect())).collect();
         json
     }
 
     /// Everything but the metrics.
-    pub(crate) fn head(&self, config_version: u64) -> Json {
+    pub(crate) fn head(&self, results: &Results) -> Json {
         let misbucketed: Vec<Json> = self
             .misbucketed
             .iter()
@@ -110,14 +111,14 @@ impl ExperimentResult {
         json!({
             "experiment": self.id, "salt": self.salt, "in_force": self.in_force,
             "title": self.title, "hypothesis": self.hypothesis, "owner": self.owner, "plan_hash": self.plan_hash,
-            "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": Verdict::of(self).to_json(),
+            "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": Verdict::of(self).to_json(), "said": Said::of(self, results.look).to_json(),
             "unit": self.unit, "unit_name": self.unit_name,
-            "status": status_name(self.status), "config_version": config_version,
+            "status": status_name(self.status), "config_version": results.config_version,
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
             "units": self.by_variant(&self.units), "crossed_units": self.crossed,
             "exposures": self.exposures, "exposures_outside": self.outside, "exposures_lost": self.lost,
             "misbucketed": misbucketed,
-            "planned_units": self.planned_units, "max_units": max_units(self.method, self.planned_units),
+            "planned_units": self.planned_units, "max_units": self.max_units(),
             "alpha": self.alpha, "looks_evaluated": self.looks,
             "method": method_name(self.method), "deciding": deciding(self.method),
             "srm": self.srm(&self.srm),
@@ -132,19 +133,29 @@ impl ExperimentResult {
         json!({
             "attribute": segment.attribute, "value": segment.value, "units": self.by_variant(&segment.units),
             "planned_units": self.planned_units,
-            "metrics": metrics.into_iter().map(|it| self.metric(it)).collect::<Vec<_>>(),
+            "metrics": metrics.into_iter().map(|it| self.metric(it, false)).collect::<Vec<_>>(),
         })
     }
 
-    /// A metric with what can be said of each arm.
-    pub(crate) fn metric(&self, metric: &MetricResult) -> Json {
+    /// A metric with what can be said of each arm; in words only over all units, because segments never decide.
+    pub(crate) fn metric(&self, metric: &MetricResult, overall: bool) -> Json {
         let mut json = metric.to_json();
         for (it, out) in metric.arms.iter().zip(json["variants"].as_array_mut().into_iter().flatten()) {
             if let Some(finding) = arm(self, metric, it) {
+                let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
                 out["verdict"] = finding.to_json();
+                if !overall {
+                    continue;
+                }
+                out["verdict"]["said"] = pill(&finding, share(metric.minimum_effect), share(metric.margin)).to_json();
             }
         }
         json
+    }
+
+    /// Units of the pair at which its plan is used up; `None` where the plan is its only size.
+    pub(crate) fn max_units(&self) -> Option<u64> {
+        (self.method == Method::AlwaysValid).then(|| (INFLATION * self.planned_units as f64).ceil() as u64)
     }
 
     fn by_variant(&self, values: &[i64]) -> Map<String, Json> {
@@ -314,7 +325,7 @@ pub fn status_name(status: ExperimentStatus) -> &'static str {
     }
 }
 
-fn method_name(method: Method) -> &'static str {
+pub(crate) fn method_name(method: Method) -> &'static str {
     match method {
         Method::AlwaysValid => "always_valid",
         Method::FixedHorizon => "fixed_horizon",
@@ -330,10 +341,6 @@ fn deciding(method: Method) -> &'static str {
         Method::FixedHorizon => "fixed_horizon",
         Method::GroupSequential | Method::Bayesian => "nothing",
     }
-}
-
-fn max_units(method: Method, planned: u64) -> Option<u64> {
-    (method == Method::AlwaysValid).then(|| (INFLATION * planned as f64).ceil() as u64)
 }
 
 /// What a mean of the metric is.

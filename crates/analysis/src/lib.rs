@@ -21,6 +21,7 @@ mod sums;
 mod table;
 mod told;
 mod verdict;
+mod words;
 
 pub use findable::Findable;
 pub use fold::Analysis;
@@ -37,3 +38,4 @@ pub use snapshot::SnapshotError;
 pub use summary::Summary;
 pub use table::{AGGREGATE_COLUMNS, RESULT_COLUMNS, aggregate_rows, result_rows};
 pub use verdict::{Finding, Verdict};
+pub use words::{Answer, Answers, Brief, Part as SaidPart, Said, text_of};

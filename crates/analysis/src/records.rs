@@ -30,7 +30,7 @@ fn parts(
     if !results.aligned {
         key.push_str("/provisional");
     }
-    let whole = results.with(vec![experiment.to_json(results.config_version)], build).to_string().into_bytes();
+    let whole = results.with(vec![experiment.to_json(results)], build).to_string().into_bytes();
     let bodies = if whole.len() <= bytes_max { vec![whole] } else { split(results, experiment, build, bytes_max) };
     bodies.into_iter().enumerate().map(move |(index, body)| match index {
         0 => (key.clone(), body),
@@ -42,7 +42,7 @@ fn parts(
 type Piece<'a> = (Option<&'a SegmentResult>, &'a MetricResult);
 
 fn split(results: &Results, experiment: &ExperimentResult, build: &str, bytes_max: usize) -> Vec<Vec<u8>> {
-    let head = experiment.head(results.config_version);
+    let head = experiment.head(results);
     let room = bytes_max.saturating_sub(results.with(vec![head.clone()], build).to_string().len()).max(ROOM_MIN);
     let overall = experiment.metrics.iter().map(|metric| (None, metric));
     let segments = experiment.segments.iter().flat_map(|it| it.metrics.iter().map(move |metric| (Some(it), metric)));
@@ -71,11 +71,12 @@ fn split(results: &Results, experiment: &ExperimentResult, build: &str, bytes_ma
 /// Bytes of a piece, with those of the segment that it may be alone in.
 fn sized(experiment: &ExperimentResult, (segment, metric): &Piece<'_>) -> usize {
     let around = segment.map_or(0, |segment| experiment.segment(segment, Vec::new()).to_string().len());
-    experiment.metric(metric).to_string().len() + around + 2
+    experiment.metric(metric, segment.is_none()).to_string().len() + around + 2
 }
 
 fn fill(out: &mut Json, experiment: &ExperimentResult, pieces: &[Piece<'_>]) {
-    let metrics = pieces.iter().filter(|(segment, _)| segment.is_none()).map(|(_, metric)| experiment.metric(metric));
+    let metrics =
+        pieces.iter().filter(|(segment, _)| segment.is_none()).map(|(_, metric)| experiment.metric(metric, true));
     out["metrics"] = metrics.collect();
     let together = pieces.chunk_by(|one, other| match (one.0, other.0) {
         (Some(one), Some(other)) => std::ptr::eq(one, other),

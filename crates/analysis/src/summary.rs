@@ -3,6 +3,7 @@
 use crate::json::{finite, optional, status_name, unit_of};
 use crate::results::{ExperimentResult, MetricResult};
 use crate::verdict::{Finding, Verdict, arm, drifts, pair_units};
+use crate::words::Brief;
 use assay_experiment::{Direction, Role, Status, format_time};
 use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
@@ -36,12 +37,14 @@ impl Summary {
         let mut codes: Vec<&str> = alarms.iter().map(|it| it.code).collect();
         codes.dedup();
         let shown = primary.and_then(|metric| comparison(metric, verdict.variant.as_deref()));
+        let said = Brief::of(experiment, &verdict, &codes);
         let row = json!({
             "experiment": experiment.id, "title": experiment.title, "owner": experiment.owner, "unit_name": experiment.unit_name,
             "status": status_name(experiment.status), "group": group, "started": experiment.started.map(format_time),
             "days_running": optional(experiment.days_running), "units": experiment.units.iter().sum::<i64>(),
             "pair_units": pair_units(experiment, primary), "planned_units": experiment.planned_units,
             "verdict": verdict.to_json(), "primary": shown, "alarms": codes,
+            "said": said.to_json(),
         });
         Summary { row, group, alarms }
     }

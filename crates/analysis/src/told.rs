@@ -4,17 +4,19 @@ use crate::findable::Findable;
 use crate::guardrails::GuardrailResult;
 use crate::json::{finite, optional};
 use crate::results::{Balance, ExperimentResult, Freshness, Heterogeneity, SegmentSplit, Stratified};
+use crate::words::waits;
 use serde_json::{Value as Json, json};
 
 impl Freshness {
     /// A cut that a partition holds back is what people have to know before anything else about why to believe it.
-    pub(crate) fn amend(&self, verdict: &mut Json) {
+    pub(crate) fn amend(&self, experiment: &mut Json) {
         if self.is_late() {
             let mut arguments = json!({"age_ms": self.age.0 / 1_000});
             if let Some(partition) = self.held_by {
                 arguments["partition"] = json!(partition);
             }
-            verdict["why"] = json!({"code": "wait", "arguments": arguments});
+            experiment["verdict"]["why"] = json!({"code": "wait", "arguments": arguments});
+            experiment["said"]["answers"]["why"] = waits(self.age, self.held_by).to_json();
         }
     }
 }

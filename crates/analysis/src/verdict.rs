@@ -1,4 +1,4 @@
-//! What can be said of an experiment: codes with arguments, from its results alone. Sentences are made where they are shown.
+//! What can be said of an experiment: codes with arguments, from its results alone; `words` makes sentences of them.
 //!
 //! A comparison gets a code first ([`arm`]); the experiment's code is that of its best arm on the first primary metric; then come the four answers:
 //! is it safe, is it working, can it be stopped, why believe it. In each the first rule that matches holds. Nothing here decides anew: decisions

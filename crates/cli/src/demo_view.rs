@@ -4,7 +4,7 @@ use crate::demo_plan::{DataSet, Plan};
 use crate::engine::Engine;
 use crate::settings::ClickHouseAt;
 use crate::{grid, table};
-use assay_analysis::{Arm, ExperimentResult, MetricResult, Results};
+use assay_analysis::{Arm, Brief, ExperimentResult, MetricResult, Results, Said, Verdict, text_of};
 use std::fmt::Write;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -135,21 +135,10 @@ impl Screen {
     }
 }
 
-/// The primary metric in one line.
+/// What is found so far, in one sentence.
 fn headline(data: DataSet, results: &Results) -> Option<String> {
     let experiment = played(data, results)?;
-    let metric = experiment.metrics.first()?;
-    let parts: Vec<String> = metric
-        .arms
-        .iter()
-        .filter_map(|arm| {
-            let comparison = arm.comparison.as_ref()?;
-            let p = comparison.remembered.map_or(1.0, |remembered| remembered.running.p_value);
-            let interval = interval(comparison.always_valid.low, comparison.always_valid.high);
-            Some(format!("{} {} p {}", arm.variant, interval, table::number(p)))
-        })
-        .collect();
-    Some(format!("{}: {}", metric.id, parts.join("; ")))
+    Some(text_of(&Brief::of(experiment, &Verdict::of(experiment), &[]).sentence))
 }
 
 /// The experiment that is played; others may run beside it.
@@ -181,6 +170,9 @@ fn picture(data: DataSet, results: &Results, width: usize, text: &mut String) {
             experiment.crossed,
             table::number(experiment.srm.p_value_running)
         );
+        for line in grid::wrapped(&text_of(&Said::of(experiment, results.look).sentence), width) {
+            let _ = writeln!(text, "{line}");
+        }
         for metric in &experiment.metrics {
             plot_metric(experiment, metric, plot, text);
         }

@@ -49,6 +49,21 @@ pub fn percent(share: f64) -> String {
     format!("{text}%")
 }
 
+/// A text in lines of at most so many characters, broken between words; a longer word has its own line.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Columns of standard output: of the terminal, or 80.
 pub fn width() -> usize {
     match rustix::termios::tcgetwinsize(std::io::stdout()) {

@@ -1,8 +1,7 @@
 //! What the demonstration says while the simulated shop is open.
 
 use crate::shop::{DEFINITIONS, Tally};
-use crate::table;
-use assay_analysis::{ExperimentResult, Results};
+use assay_analysis::{Brief, ExperimentResult, Results, Verdict, text_of};
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
@@ -34,24 +33,6 @@ pub fn lines(tally: &Tally, results: &Results) -> String {
 
 fn sentence(experiment: &ExperimentResult) -> String {
     let units: i64 = experiment.units.iter().sum();
-    let arm = experiment.metrics.first().and_then(|metric| metric.arms.iter().find(|arm| !arm.control));
-    let Some(comparison) = arm.and_then(|arm| arm.comparison.as_ref()) else { return format!("{units:>7} visitors") };
-    if experiment.srm.alarm {
-        let arms: Vec<String> = experiment.units.iter().map(ToString::to_string).collect();
-        let p = table::number(experiment.srm.p_value_running);
-        return format!("{units:>7} visitors; no verdict: the split is off, {} (p {p})", arms.join(" : "));
-    }
-    let look = &comparison.always_valid;
-    let lift = comparison.lift.map_or_else(|| "–".to_owned(), |lift| format!("{:+.1}%", 100.0 * lift));
-    let p = comparison.remembered.map_or(1.0, |remembered| remembered.running.p_value);
-    let words = match comparison.status() {
-        "ok" if p < experiment.alpha => "decided",
-        "ok" => "not shown yet",
-        status => status,
-    };
-    let range = match look.low.is_finite() && look.high.is_finite() {
-        true => format!(", difference {:+.4} … {:+.4}", look.low, look.high),
-        false => String::new(),
-    };
-    format!("{units:>7} visitors; lift {lift}{range}, p {} ({words})", table::number(p))
+    let said = Brief::of(experiment, &Verdict::of(experiment), &[]).sentence;
+    format!("{units:>7} visitors; {}", text_of(&said))
 }

@@ -1,15 +1,19 @@
 //! Results as a table for people: plain text, aligned by characters.
 
-use assay_analysis::{Arm, ExperimentResult, MetricResult, Results, kind_name, role_name, status_name};
+use crate::grid;
+use assay_analysis::{Arm, ExperimentResult, MetricResult, Results, Said, kind_name, role_name, status_name, text_of};
 use assay_experiment::format_time;
 use std::fmt::Write;
+
+/// Sentences are no wider than this, whatever is beside them: the eye loses longer lines.
+const TEXT_WIDTH: usize = 100;
 
 /// All experiments.
 pub fn render(results: &Results) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "as of {}", format_time(results.look));
     for experiment in &results.experiments {
-        render_experiment(experiment, &mut out);
+        render_experiment(experiment, results, &mut out);
     }
     let [exposures, conversions, retractions] = results.counters.originals;
     let rejected: u64 = results.counters.rejected.iter().sum();
@@ -22,8 +26,9 @@ pub fn render(results: &Results) -> String {
     out
 }
 
-fn render_experiment(experiment: &ExperimentResult, out: &mut String) {
+fn render_experiment(experiment: &ExperimentResult, results: &Results, out: &mut String) {
     let _ = writeln!(out, "\n{} ({})", experiment.id, status_name(experiment.status));
+    render_words(&Said::of(experiment, results.look), out);
     let units: Vec<String> = experiment
         .variants
         .iter()
@@ -62,6 +67,21 @@ fn render_experiment(experiment: &ExperimentResult, out: &mut String) {
             .collect();
         let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
     }
+}
+
+/// The verdict as everybody reads it: the sentence, what has to be known with it, the four answers.
+fn render_words(said: &Said, out: &mut String) {
+    for text in [text_of(&said.sentence), said.caveats.join(" ")] {
+        for line in grid::wrapped(&text, TEXT_WIDTH) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    let answers = &said.answers;
+    let _ = writeln!(
+        out,
+        "  Is it safe? {}. Is it working? {}. Can I stop? {}. Why believe it? {}.",
+        answers.safe.word, answers.working.word, answers.stop.word, answers.why.word
+    );
 }
 
 fn row(metric: &MetricResult, arm: &Arm) -> [String; 9] {

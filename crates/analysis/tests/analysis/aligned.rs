@@ -101,6 +101,8 @@ fn provisional_results_stand_beside_a_late_look_and_leave_no_trace() {
            1 of 2 closed, held by 0, 10806000 ms "stale""#,
     );
     assert_eq!(json["provisional"], newer);
+    let why = &json["experiments"][0]["said"]["answers"]["why"];
+    assert_eq!((&why["word"], &why["why"]), (&"Wait 3 h".into(), &"Partition 0 holds the cut.".into()));
     // The partition comes back: what was aligned is as if nobody had looked ahead.
     assert_eq!(service.analysis().results().unwrap().to_json("test").to_string(), aligned);
     world.play("3h9s tick 0");

@@ -83,6 +83,17 @@ fn the_answers_follow_the_evidence() {
         (&json!("first_week"), &json!("complete")),
         "{verdict}"
     );
+    let said = &found["said"];
+    let text: String = said["sentence"].as_array().unwrap().iter().filter_map(|part| part["text"].as_str()).collect();
+    let lift = says["lift"].as_f64().unwrap() * 100.0;
+    assert!(text.starts_with(&format!("Treatment raises bought by {lift:.0}%, and by at least ")), "{text}");
+    assert!(text.ends_with("%, which is clear of your minimum of 5%."), "{text}");
+    assert_eq!(said["answers"]["stop"]["word"], "Yes, but", "{said}");
+    assert_eq!(said["answers"]["why"], json!({"word": "Recompute it", "why": "One cut of the log."}));
+    assert_eq!(
+        said["caveats"].as_array().unwrap().last().unwrap(),
+        "Less than a week: not every weekday has been seen."
+    );
     assert_eq!(found["segments"][0]["planned_units"], 1000);
     assert_eq!(found["heterogeneity"][0]["status"], "ok", "{found}");
     let average = &found["stratified"][0];
@@ -110,6 +121,9 @@ fn harm_comes_before_everything_else() {
     assert_eq!(found["verdict"]["safe"]["code"], "no");
     let summary = Summary::of(&world.results().experiments[0]);
     assert_eq!((summary.group, summary.alarms[0].code), ("attention", "guardrail_harm"));
+    let said = &summary.row["said"];
+    assert_eq!((&said["tone"], &said["health"]), (&json!("alarm"), &json!("Guardrail: harm shown")), "{said}");
+    assert_eq!(said["sentence"][0], json!({"text": "A guardrail shows harm.", "strong": true}));
 }
 
 #[test]

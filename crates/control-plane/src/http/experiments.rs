@@ -83,6 +83,7 @@ fn drafts(doors: &Doors) -> Vec<String> {
         .map(|it| {
             serde_json::json!({
                 "experiment": it.id, "title": it.title, "owner": it.owner, "unit_name": it.unit_name.as_ref().unwrap_or(&it.unit), "status": "draft", "group": "draft",
+                "said": {"sentence": [{"text": "Not started."}], "health": "–", "tone": "none"},
             })
             .to_string()
         })

@@ -97,11 +97,3 @@ export function pairUnits(experiment: Experiment): number {
   const treatments = experiment.variants.filter((it) => !it.control).map((it) => of(it.variant));
   return treatments.length === 0 ? control : control + Math.min(...treatments);
 }
-
-/** The arm that is spoken of first: what is certain before what is not, then the larger lift. */
-export function bestFirst(comparisons: Comparison[]): Comparison[] {
-  const rank: Code[] = ["better", "better_may_be_small", "drift", "not_shown", "no_difference", "worse"];
-  const place = (it: Comparison) => (rank.includes(it.code) ? rank.indexOf(it.code) : rank.length);
-  const value = (it: Comparison) => signOf(it.metric) * (it.arm.lift ?? Number.NEGATIVE_INFINITY);
-  return [...comparisons].sort((a, b) => place(a) - place(b) || value(b) - value(a) || a.index - b.index);
-}

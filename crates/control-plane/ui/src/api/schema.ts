@@ -135,6 +135,7 @@ export interface Experiment {
     outside: number | null;
   };
   verdict: Verdict;
+  said: Said;
   /** Whether the effect on a primary metric differs between the values of an attribute. Exploratory, for one look. */
   heterogeneity: {
     /** Id of the metric. */
@@ -306,6 +307,13 @@ export interface Arm {
     /** What. */
     code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
     arguments: Arguments;
+    /** In two or three words; missing in segments, which never decide. */
+    said?: {
+      /** The words. */
+      text: string;
+      /** The direction, or how grave it is; missing where it is neither. */
+      tone?: "better" | "worse" | "warn" | "alarm";
+    };
   };
   /** Of guardrails over all units: one-sided evidence, valid at every look. */
   guardrail?: {
@@ -643,6 +651,40 @@ export interface Verdict {
   }[];
 }
 
+/** A sentence in pieces. Their texts in a row are the sentence, with its spaces; what is strong or has a direction is said beside it. */
+export type Sentence = {
+  /** The words. */
+  text: string;
+  /** Whether they carry the sentence; false where it is missing. */
+  strong?: boolean;
+  /** The direction that they speak of. */
+  tone?: "better" | "worse";
+}[];
+
+/** An answer in words. */
+export interface Answer {
+  /** One to four words. */
+  word: string;
+  /** A sentence or two; may be empty. */
+  why: string;
+  /** Whether it is good, bad or to be looked at; missing where it is none of them. */
+  tone?: "yes" | "bad" | "maybe";
+}
+
+/** The verdict in words, the same wherever it is shown: a pure function of the verdict and of the names in the definitions, in English, with times in UTC. What only a reader knows, how old the numbers are by now, it leaves out. Of an experiment that is paused, since when may be said before the last piece of the sentence; of one that its guardrail stopped, after it. */
+export interface Said {
+  sentence: Sentence;
+  /** What has to be known with the sentence. */
+  caveats: string[];
+  /** The four answers; their codes are in `verdict`. */
+  answers: {
+    safe: Answer;
+    working: Answer;
+    stop: Answer;
+    why: Answer;
+  };
+}
+
 /** All experiments at the newest look. */
 export interface List {
   /** As of when. */
@@ -706,6 +748,14 @@ export interface List {
     };
     /** Codes of what is wrong, the worst first. */
     alarms?: string[];
+    /** The row in words. */
+    said: {
+      sentence: Sentence;
+      /** The worst finding in a few words. */
+      health: string;
+      /** How grave it is; `none` of a draft. */
+      tone: "good" | "warn" | "alarm" | "none";
+    };
   }[];
 }
 

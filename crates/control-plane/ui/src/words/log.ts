@@ -44,8 +44,7 @@ const ALARMS: Record<string, string> = {
   stale: "No look closes",
 };
 
-/** The same words wherever an alarm's code is shown. */
-export const alarmName = (code: string): string => ALARMS[code] ?? code.replaceAll("_", " ");
+const alarmName = (code: string): string => ALARMS[code] ?? code.replaceAll("_", " ");
 
 function alarm(entry: LogEntry): EntryWords {
   const name = alarmName(String(entry.code));

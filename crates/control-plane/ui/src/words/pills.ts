@@ -1,10 +1,8 @@
-// One comparison in two or three words, for its row.
+// One comparison in two or three words, for its row: the server's words, with an icon.
 
 import type { Comparison } from "../model";
 import type { IconName } from "../parts/Icon";
 import type { Tone } from "../parts/Pill";
-import { decidedWord } from "./claims";
-import { minimumText } from "./lifts";
 
 export interface Pilled {
   tone: Tone;
@@ -12,45 +10,12 @@ export interface Pilled {
   text: string;
 }
 
-const quiet = (text: string, icon: IconName = "flat"): Pilled => ({ tone: "", icon, text });
+const ICONS: Partial<Record<Comparison["code"], IconName>> = { better: "up", better_may_be_small: "up", worse: "down", worse_within_margin: "down", safe: "shield", waiting: "clock", before_plan: "clock", not_known: "clock" };
+const GRAVE: Partial<Record<Tone, IconName>> = { warn: "warn", alarm: "warn" };
 
 export function pillOf(it: Comparison): Pilled {
-  if (it.args.covers_zero) return { tone: "warn", icon: "clock", text: `Decided ${decidedWord(it)}, zero inside again` };
-  const margin = minimumText(it.args.margin ?? it.metric.margin ?? 0);
-  switch (it.code) {
-    case "better":
-      return { tone: "better", icon: "up", text: it.metric.minimum_effect === null ? "Better" : "Better, clear of minimum" };
-    case "better_may_be_small":
-      return { tone: "better", icon: "up", text: "Better, may be small" };
-    case "worse":
-      return { tone: "worse", icon: "down", text: "Worse" };
-    case "no_difference":
-      return quiet("No difference that matters");
-    case "not_shown":
-      return quiet(it.args.excludes_zero_before_correction ? "Not shown yet" : "No difference shown yet");
-    case "drift":
-      return { tone: "warn", icon: "warn", text: "Effect is changing" };
-    case "waiting":
-      return quiet("Waiting for data", "clock");
-    case "degenerate":
-      return quiet("Nothing to compare");
-    case "blocked":
-      return { tone: "alarm", icon: "warn", text: "No verdict" };
-    case "unsupported":
-      return quiet("No interval for this type");
-    case "before_plan":
-      return quiet("Comes at the planned end", "clock");
-    case "no_method":
-      return quiet("Not deciding");
-    case "safe":
-      return { tone: "better", icon: "shield", text: `Safe: not ${margin} worse` };
-    case "harm":
-      return { tone: "alarm", icon: "warn", text: "Harm shown" };
-    case "worse_within_margin":
-      return { tone: "worse", icon: "down", text: `Worse, by less than ${margin}` };
-    case "not_known":
-      return quiet("Not known yet", "clock");
-    case "no_margin":
-      return quiet("No margin set");
-  }
+  // Looks that were kept by an earlier build have no words.
+  const { text, tone = "" } = it.arm.verdict?.said ?? { text: it.code.replaceAll("_", " ") };
+  const icon = it.args.covers_zero ? "clock" : (GRAVE[tone] ?? ICONS[it.code] ?? "flat");
+  return { tone, icon, text };
 }

@@ -12,7 +12,7 @@ import type { Scale } from "../../scale";
 import { age } from "../../times";
 import { liftDecimals } from "../../words/lifts";
 import { textOf, units as many } from "../../words/part";
-import { rowHealth, rowPill, rowSentence } from "../../words/rows";
+import { rowPill, rowSentence } from "../../words/rows";
 
 /** All rows on one axis: their lifts by their own minimum effects. */
 export const EFFECTS: Scale = { low: -4.2, high: 4.2, ticks: [-4, -2, 0, 2, 4] };
@@ -20,7 +20,7 @@ export const EFFECTS: Scale = { low: -4.2, high: 4.2, ticks: [-4, -2, 0, 2, 4] }
 export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: number }) {
   const { freshness } = list;
   const sentence = rowSentence(row, ageMs, freshness.log_time, freshness.held_by ?? null);
-  const health = rowHealth(row);
+  const health = row.said;
   const to = experimentPath(row.experiment);
   const open = (event: MouseEvent) => {
     if ((event.target as Element).closest("a, button") || getSelection()?.toString()) return;
@@ -54,7 +54,7 @@ export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: num
               <span class={health.tone === "good" ? "yes" : undefined}>
                 <Icon name={health.tone === "good" ? "ok" : "warn"} />
               </span>{" "}
-              {health.text}
+              {health.health}
             </span>
             <span class="rng">{row.status === "stopped" ? "stopped" : age(ageMs)}</span>
           </>
