@@ -9,6 +9,7 @@ use crate::overseer::{self, Seer};
 use crate::planning::Desk;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
+use crate::verifier::Replayer;
 use anyhow::{Context, Result, anyhow, bail};
 use assay_aggregates::{SEMANTICS, SEMANTICS_KNOWN};
 use assay_broker::{Log, Stamping, TopicSpec};
@@ -203,6 +204,13 @@ impl Engine {
             definitions,
             planner: Some(Arc::new(Desk::default())),
             overseer: Some(Arc::new(seer)),
+            verifier: Some(Arc::new(Replayer::new(
+                log.clone(),
+                &settings.log,
+                &settings.topics,
+                &topics.events,
+                stopped.clone(),
+            ))),
             read_token: settings.read_token.clone(),
             stopped: stopped.clone(),
             now_ms: health::now_ms,

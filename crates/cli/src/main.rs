@@ -24,7 +24,9 @@ mod planning;
 mod posting;
 mod power;
 mod random;
+mod refold;
 mod replay;
+mod replay_log;
 mod report;
 mod serve;
 mod settings;
@@ -35,6 +37,7 @@ mod stats;
 mod table;
 mod trace;
 mod trace_log;
+mod verifier;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -101,6 +101,19 @@ impl Place {
         wait_until(sql, PATIENCE, || wanted(&rows()));
         rows()
     }
+
+    /// Changes what is in the service's ClickHouse, as somebody with access to it could.
+    pub fn change_rows(&self, sql: &str) {
+        let mut stream = TcpStream::connect(&self.clickhouse).unwrap();
+        let head = format!(
+            "POST /?database=assay HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}",
+            sql.len()
+        );
+        write!(stream, "{head}\r\n\r\n{sql}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
 }
 
 /// A service.

@@ -25,6 +25,8 @@ export function world() {
     plan: fixture("plan.always_valid"),
     peek: fixture("peek.44"),
     status: fixture("status"),
+    /** What a verification answers, one after the other; the last one stays. */
+    verifications: [],
     /** A status to answer everything under /v1 with. */
     broken: null,
     /** Whether index.html carries the newest look. */
@@ -86,11 +88,22 @@ function api(state, url, request, answer, streams) {
       return send(answer, 200, url.searchParams.get("metric") === "srm" ? state.split : historyOf(state.history, url.searchParams));
     case "log":
       return send(answer, 200, { ...state.log, experiment: id });
+    case "verify":
+      return verify(state, id, look, request, answer);
     case "definition":
       return send(answer, 200, state.definitions[url.searchParams.get("version") ?? 3] ?? state.definitions[3]);
     default:
       return problem(answer, 404, "no-such-place", `there is nothing at ${url.pathname}`);
   }
+}
+
+function verify(state, id, look, request, answer) {
+  const [now] = state.verifications;
+  if (request.method === "DELETE") state.verifications = [];
+  if (request.method === "DELETE") return answer.writeHead(204).end();
+  if (!now) return problem(answer, 422, "elsewhere", "the log is not on this machine; run this beside it, and compare: assay replay --json --log kafka://broker:9092");
+  if (state.verifications.length > 1) state.verifications.shift();
+  send(answer, request.method === "POST" ? 202 : 200, { experiment: id, look: look ?? "2026-11-23T18:42:06Z", ...now });
 }
 
 function historyOf(history, asked) {

@@ -47,8 +47,11 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await ask(path, { headers: { accept: "application/json" } }, signal)).json();
 }
 
+/** Takes back what is at an address. */
+export const drop = (path: string): Promise<Response> => ask(path, { method: "DELETE" });
+
 /** Sends JSON, and returns the answer's. */
-export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+export async function post<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers = { "content-type": "application/json", accept: "application/json" };
   return (await ask(path, { method: "POST", headers, body: JSON.stringify(body) }, signal)).json();
 }

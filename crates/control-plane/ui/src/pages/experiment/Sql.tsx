@@ -8,6 +8,7 @@ import { Card } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
 import { query } from "../../router";
 import type { Shown } from "./Experiment";
+import { Verify } from "./Verify";
 
 const KEYWORDS = /\b(SELECT|FROM|WHERE|AND|ORDER BY|FINAL)\b/;
 /** More partitions than this are counted, and named in the JSON. */
@@ -50,6 +51,7 @@ export function Sql({ experiment, results }: Shown) {
         {text.split(KEYWORDS).map((part) => (KEYWORDS.test(part) ? <b>{part}</b> : part))}
       </pre>
       <Provenance results={results} looks={experiment.looks_evaluated} />
+      <Verify id={id} look={results.look} />
     </Card>
   );
 }
@@ -78,9 +80,6 @@ function Provenance({ results, looks }: { results: Results; looks: number }) {
       <Fact name="Semantics" value={String(provenance.semantics)} />
       <Fact name="Build" value={provenance.build} />
       <Fact name="Aligned looks" value={looks.toLocaleString("en")} />
-      <span>
-        Verify: <span class="mono">assay replay --json</span> on these offsets gives this JSON
-      </span>
     </div>
   );
 }
