@@ -23,6 +23,7 @@ mod peek;
 mod planning;
 mod posting;
 mod power;
+mod publishing;
 mod random;
 mod refold;
 mod replay;
@@ -38,6 +39,7 @@ mod table;
 mod trace;
 mod trace_log;
 mod verifier;
+mod watched;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -5,6 +5,7 @@
 use assay_broker::{NewRecord, Partition};
 use assay_experiment::{Timestamp, format_time, partitioner};
 use assay_real_parts::{free_port, target, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -69,7 +70,8 @@ impl Place {
             .args(["--listen", &self.address, "--clickhouse-listen", &self.clickhouse])
             .args(["--edge-listen", "127.0.0.1:0"])
             .args(more);
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let said = std::fs::File::create(self.path("said")).unwrap();
+        let child = command.stdin(Stdio::null()).stderr(said).spawn().unwrap();
         let running = Running { child, place: self };
         let ready = || ask(&self.address, "GET", "/readyz", &[]).is_some_and(|answer| answer.status == 200);
         wait_until("ready", PATIENCE, ready);
@@ -152,10 +154,13 @@ impl Running<'_> {
         found
     }
 
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// A polite stop.
     pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         assert!(self.child.wait().unwrap().success());
     }
 }

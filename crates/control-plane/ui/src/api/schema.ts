@@ -1199,6 +1199,13 @@ export type Status = {
     version: number;
     /** Partitions that have it. */
     partitions: number;
+    /** The files that it comes from; null where this process follows none. */
+    files: {
+      /** Whether what they say now is in force. */
+      fine: boolean;
+      /** What is wrong with them, with file and line, in words. */
+      says: string;
+    } | null;
   };
   /** Of the data directory; null where the system does not tell. */
   disk: {
