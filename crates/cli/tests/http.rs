@@ -236,7 +236,24 @@ fn earlier_looks_outlive_the_process() {
         kept[name] = Json::Null;
     }
     assert_eq!(kept["experiments"], seen["experiments"]);
-    assert_eq!(ask(&place.address, "GET", "/experiments", &[]).unwrap().status, 401);
+    for path in
+        ["/v1/experiments/shop/results.csv", "/v1/status", "/internal/definitions", "/openapi.json", "/v1/stream"]
+    {
+        assert_eq!(running.get(path).status, 401, "{path}");
+    }
+    for method in ["POST", "GET", "DELETE"] {
+        assert_eq!(running.method(method, "/v1/experiments/shop/verify").status, 401);
+    }
+    // The page comes without numbers, and asks for the token itself.
+    let page = running.get("/experiments/shop");
+    assert!(
+        page.status == 200 && page.body.contains("id=\"look\">null<") && !page.body.contains("shorter checkout"),
+        "{}",
+        page.body
+    );
+    let script = page.body.split("src=\"/assets/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(running.get(&format!("/assets/{script}")).status, 200);
+    assert!(running.ask("/experiments/shop", &token).body.contains("shorter checkout"));
 }
 
 /// Begins a verification, waits for its end, and gives it.

@@ -92,8 +92,8 @@ pub fn router(sources: Sources) -> Router {
     let plans = Arc::new(Semaphore::new(plan::PLANS_MAX));
     let shared = Arc::new(Doors { sources, reads, streams, plans });
     let (router, contract) = doors().with_state(shared.clone()).split_for_parts();
-    let router = router.merge(document::router(contract)).merge(page::router(shared.clone()));
-    guard::around(router, shared)
+    let closed = guard::closed(router.merge(document::router(contract)), shared.clone());
+    guard::around(closed.merge(page::router(shared)))
 }
 
 /// The doors of the contract, file by file.

@@ -29,6 +29,8 @@ export function world() {
     verifications: [],
     /** A status to answer everything under /v1 with. */
     broken: null,
+    /** What readers have to show. */
+    token: null,
     /** Whether index.html carries the newest look. */
     inside: true,
   };
@@ -74,6 +76,7 @@ const problem = (answer, status, title, detail) => send(answer, status, { type: 
 
 function api(state, url, request, answer, streams) {
   const [, , first, id, what] = url.pathname.split("/");
+  if (state.token && request.headers.authorization !== `Bearer ${state.token}`) return problem(answer, 401, "Unauthorized", "this needs the read token");
   if (state.broken) return problem(answer, state.broken, "Not now", "The config store is away.");
   if (first === "stream" || what === "stream") return stream(url.pathname, request, answer, streams);
   if (first === "plan" || first === "peek" || first === "status") return send(answer, 200, state[first]);
@@ -88,6 +91,8 @@ function api(state, url, request, answer, streams) {
       return send(answer, 200, url.searchParams.get("metric") === "srm" ? state.split : historyOf(state.history, url.searchParams));
     case "log":
       return send(answer, 200, { ...state.log, experiment: id });
+    case "results.csv":
+      return send(answer, 200, `experiment,look\n${id},${look}\n`, "text/csv; charset=utf-8");
     case "verify":
       return verify(state, id, look, request, answer);
     case "definition":
@@ -129,7 +134,7 @@ function page(state, url, answer) {
     return answer.end(readFileSync(file));
   }
   const id = /^\/experiments\/([^/]+)/.exec(path)?.[1];
-  const look = state.broken || !state.inside ? null : id ? (state.results[id] ?? null) : state.list;
+  const look = state.broken || state.token || !state.inside ? null : id ? (state.results[id] ?? null) : state.list;
   const html = readFileSync(join(DIST, "index.html"), "utf8");
   const place = '<script type="application/json" id="look">';
   const [before, after] = html.split(place);

@@ -1,6 +1,9 @@
 // SQL and export: the same numbers elsewhere, and where they come from.
 
 import { useSignal } from "@preact/signals";
+import { announce } from "../../announce";
+import { text as download } from "../../api/client";
+import { token } from "../../api/token";
 import type { Results } from "../../api/types";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
@@ -20,7 +23,16 @@ export function Sql({ experiment, results }: Shown) {
   const asked = query.value.get("metric") ?? primaryOf(experiment)?.metric ?? "";
   const text = sqlOf(experiment, asked, results.look);
   const base = `/v1/experiments/${encodeURIComponent(id)}`;
-  const look = `?look=${encodeURIComponent(results.look)}`;
+  const csv = `${base}/results.csv?look=${encodeURIComponent(results.look)}`;
+  // Without a token the browser does it, which says how far it is and where it went wrong.
+  const saveCsv = (event: Event) => {
+    if (token.peek() === null) return;
+    event.preventDefault();
+    download(csv).then(
+      (table) => save(`${id}.csv`, "text/csv", table),
+      (why) => announce(`The table could not be saved: ${(why as Error).message}`),
+    );
+  };
   const copySql = () =>
     copy(text).then(() => {
       copied.value = true;
@@ -41,7 +53,7 @@ export function Sql({ experiment, results }: Shown) {
           <button type="button" class="btn s" onClick={() => save(`${id}.json`, "application/json", JSON.stringify(results, null, 2))}>
             JSON
           </button>
-          <a class="btn s" href={`${base}/results.csv${look}`} download={`${id}.csv`}>
+          <a class="btn s" href={csv} download={`${id}.csv`} onClick={saveCsv}>
             CSV
           </a>
         </span>
