@@ -110,7 +110,11 @@ impl Analysis {
     ///
     /// Looks in between at which nothing changed would give the same numbers and so the same running values.
     pub fn step(&mut self) -> Option<Timestamp> {
-        let closed = self.closed()?;
+        self.step_to(self.closed()?)
+    }
+
+    /// The same, as if partitions had closed no look after `closed`.
+    fn step_to(&mut self, closed: Timestamp) -> Option<Timestamp> {
         loop {
             let even = self.is_even();
             let changed = self.parts.iter().filter_map(|part| Some(part.waiting.front()?.look.changed_at())).min();
@@ -150,6 +154,12 @@ impl Analysis {
         let before = self.evaluated;
         while self.step().is_some() {}
         self.evaluated != before
+    }
+
+    /// Evaluates everything up to a look and nothing beyond it: what [`Analysis::results`] gives then is what whoever stood at that look saw.
+    pub fn advance_to(&mut self, look: Timestamp) {
+        let Some(closed) = self.closed() else { return };
+        while self.step_to(closed.min(look)).is_some() {}
     }
 
     /// The first look that counts is the greatest of the partitions' first ones: before it some of them are missing. Where the aggregates

@@ -9,8 +9,17 @@ const DEPTH_MAX: usize = 16;
 /// Most files of one set.
 const FILES_MAX: usize = 10_000;
 
+/// A file: its name as people see it, and its text.
+pub type Text = (String, String);
+
 /// What a directory holds: the number of its files, and definitions or the problems with them.
 pub fn read(directory: &Path) -> Result<(usize, Result<Definitions, Vec<Problem>>)> {
+    let files = files(directory)?;
+    Ok((files.len(), texts(&files).and_then(|texts| parsed(&texts))))
+}
+
+/// The files of a directory, in order; there is at least one.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(directory, 0, &mut files)?;
     files.sort();
@@ -20,27 +29,29 @@ pub fn read(directory: &Path) -> Result<(usize, Result<Definitions, Vec<Problem>
             directory.display()
         );
     }
+    Ok(files)
+}
+
+/// What the files say. What one that cannot be read would have defined is missing elsewhere, so that the others would be blamed for it.
+pub fn texts(files: &[PathBuf]) -> Result<Vec<Text>, Vec<Problem>> {
     let (mut texts, mut unreadable) = (Vec::new(), Vec::new());
-    for file in &files {
+    for file in files {
         let name = file.display().to_string();
         match std::fs::read_to_string(file) {
             Ok(text) => texts.push((name, text)),
             Err(problem) => {
-                unreadable.push(Problem {
-                    file: name,
-                    line: 0,
-                    column: 0,
-                    message: format!("cannot be read: {problem}"),
-                });
+                let message = format!("cannot be read: {problem}");
+                unreadable.push(Problem { file: name, line: 0, column: 0, message });
             }
         }
     }
-    // What such a file would have defined is missing elsewhere, so the others would be blamed for it.
-    if !unreadable.is_empty() {
-        return Ok((files.len(), Err(unreadable)));
-    }
+    if unreadable.is_empty() { Ok(texts) } else { Err(unreadable) }
+}
+
+/// The definitions in texts.
+pub fn parsed(texts: &[Text]) -> Result<Definitions, Vec<Problem>> {
     let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    Ok((files.len(), parse(&sources)))
+    parse(&sources)
 }
 
 /// The definitions of a directory; problems are told on standard error.

@@ -2,24 +2,22 @@
 
 use crate::WrongUse;
 use crate::archive::Tables;
-use crate::definitions;
 use crate::edge::{self, Feed};
 use crate::health::{self, Health};
 use crate::overseer::{self, Seer};
 use crate::planning::Desk;
+use crate::publishing::Publishing;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
+use crate::verifier::Replayer;
 use anyhow::{Context, Result, anyhow, bail};
-use assay_aggregates::{SEMANTICS, SEMANTICS_KNOWN};
+use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, Stamping, TopicSpec};
-use assay_control_plane::http::{Board, Published, Sources};
-use assay_control_plane::{PublishError, Publisher, Version, install};
+use assay_control_plane::http::{Board, Sources};
+use assay_control_plane::install;
 use assay_edge::Edge;
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
-use assay_experiment::ConfigVersion;
 use assay_experiment::control::Genesis;
-use assay_experiment::format_time;
-use assay_experiment::snapshot::Snapshot;
 use assay_pipeline::{
     ClickHouse, ClickHouseSettings, DirectoryStore, Keep, Metrics, Migrated, OwnerSettings, Parts, Pipeline,
     SystemClock, Topics,
@@ -31,12 +29,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Events are kept this long in a topic that is made now.
-const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
-/// Between two looks at whether the definitions have to be appended again. What is read then need not be read before publishing.
-const KEEP_EVERY: Duration = Duration::from_secs(300);
+pub const RETENTION: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// An insert that takes longer counts as failed.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Snapshots of the last day stay, and the last one of every day for as long as the log keeps its records. On disk that is a day of
@@ -83,6 +79,8 @@ pub struct Engine {
     answering: Option<Edge>,
     pipeline: Option<Arc<Pipeline>>,
     reporter: Option<Reporter>,
+    /// Told by whoever wants the files of definitions to be read at once; the publishing task listens.
+    reload: Arc<Notify>,
     stop: watch::Sender<bool>,
     runtime: Option<Runtime>,
 }
@@ -141,20 +139,10 @@ impl Engine {
             }
         }
         let (in_force, definitions) = watch::channel(None);
-        if runs(Part::ControlPlane) {
-            if let Some(version) = publish(log.as_ref(), settings, &topics, &genesis, &feed)? {
-                show(version, &in_force);
-            }
-            runtime.spawn(keep_published(
-                feed,
-                log.clone(),
-                topics.events.clone(),
-                genesis.partitions,
-                settings.data.join("control"),
-                in_force,
-                stopped.clone(),
-            ));
-        }
+        let publishing = match runs(Part::ControlPlane) {
+            true => Some(Publishing::start(settings, log.clone(), &topics.events, genesis.partitions, feed, in_force)?),
+            false => None,
+        };
         let store = Arc::new(DirectoryStore::open(&settings.data.join("store"))?);
         let pipeline = match runs(Part::Pipeline) {
             true => Some(Arc::new(Pipeline::start(Parts {
@@ -189,6 +177,10 @@ impl Engine {
             )),
             false => None,
         };
+        let reload = Arc::new(Notify::new());
+        if let Some(publishing) = publishing {
+            runtime.spawn(publishing.follow(health.clone(), reload.clone(), stopped.clone()));
+        }
         runtime.spawn(overseer::count(health.clone(), stopped.clone()));
         let seer = Seer::new(
             health.clone(),
@@ -203,6 +195,13 @@ impl Engine {
             definitions,
             planner: Some(Arc::new(Desk::default())),
             overseer: Some(Arc::new(seer)),
+            verifier: Some(Arc::new(Replayer::new(
+                log.clone(),
+                &settings.log,
+                &settings.topics,
+                &topics.events,
+                stopped.clone(),
+            ))),
             read_token: settings.read_token.clone(),
             stopped: stopped.clone(),
             now_ms: health::now_ms,
@@ -220,9 +219,15 @@ impl Engine {
             answering,
             pipeline,
             reporter,
+            reload,
             stop,
             runtime: Some(runtime),
         })
+    }
+
+    /// Reads the files of definitions at once, even those that just changed.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// Stops everything between two records.
@@ -333,77 +338,4 @@ pub fn open_embedded(data: &Path) -> Result<Embedded> {
     directories.extend(["target/clickhouse", "/usr/local/lib", "/usr/lib"].map(PathBuf::from));
     let library = find_library(named.as_deref(), &directories)?;
     Ok(Embedded::open(&library, &data.join("clickhouse"))?)
-}
-
-/// Publishes what the settings name, if they name anything; the version that is in force then, if there is one.
-fn publish(
-    log: &dyn Log,
-    settings: &Settings,
-    topics: &Topics,
-    genesis: &Genesis,
-    feed: &Feed,
-) -> Result<Option<Version>> {
-    let publisher = Publisher::new(log, &topics.events, genesis.partitions, &settings.data.join("control"));
-    publisher.resume()?;
-    let published = publisher.published()?;
-    if let Some(version) = &published {
-        feed.everywhere(version);
-    }
-    let Some(directory) = &settings.config else { return Ok(published) };
-    let wanted = definitions::load(directory)?;
-    let changes = publisher.change_settings(&wanted.settings, &SEMANTICS_KNOWN, health::now_ms());
-    for change in changes.context("publishing the changes of settings")? {
-        let from = format_time(change.from());
-        tracing::info!(from, change.look_ms, change.chunk_ms, change.semantics, "settings will change");
-    }
-    let announce = |before: Option<&Version>, next: &Version| feed.announce(before, next);
-    let version = publisher.publish_after(&wanted, announce).context("publishing the definitions")?;
-    feed.everywhere(&version);
-    tracing::info!(version = version.number, "definitions are in force");
-    Ok(Some(version))
-}
-
-/// Tells the doors which definitions are in force.
-fn show(version: Version, in_force: &watch::Sender<Option<Arc<Published>>>) {
-    in_force.send_if_modified(|known| {
-        let newer = known.as_ref().is_none_or(|known| known.version != version.number);
-        if newer {
-            let document = Snapshot::new(ConfigVersion(version.number), version.bodies.clone()).encode().into();
-            *known = Some(Arc::new(Published { version: version.number, document, bodies: version.bodies }));
-        }
-        newer
-    });
-}
-
-/// Every few minutes: what was published must never leave the log with old records, and what others published becomes known.
-async fn keep_published(
-    feed: Feed,
-    log: Arc<dyn Log>,
-    events: String,
-    partitions: u32,
-    directory: PathBuf,
-    in_force: watch::Sender<Option<Arc<Published>>>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let in_force = Arc::new(in_force);
-    // The sender says so once, or is dropped.
-    while tokio::time::timeout(KEEP_EVERY, stopped.wait_for(|stop| *stop)).await.is_err() {
-        let (feed, log, events, directory) = (feed.clone(), log.clone(), events.clone(), directory.clone());
-        let in_force = in_force.clone();
-        let kept = tokio::task::spawn_blocking(move || {
-            let publisher = Publisher::new(log.as_ref(), &events, partitions, &directory);
-            let kept = publisher.keep(health::now_ms(), RETENTION)?;
-            if let Some(version) = publisher.published()? {
-                feed.everywhere(&version);
-                show(version, &in_force);
-            }
-            Ok::<_, PublishError>(kept)
-        });
-        match kept.await {
-            Ok(Ok(false)) => {}
-            Ok(Ok(true)) => tracing::info!("appended the definitions again"),
-            Ok(Err(problem)) => tracing::error!(%problem, "could not keep the definitions in the log; trying again"),
-            Err(problem) => tracing::error!(%problem, "keeping the definitions in the log failed; trying again"),
-        }
-    }
 }

@@ -26,6 +26,7 @@ pub struct Health {
     freshness: Gauge,
     latency: Histogram,
     mismatches: IntCounter,
+    config_rejected: Gauge,
 }
 
 #[derive(Default)]
@@ -36,6 +37,8 @@ struct Inner {
     analysis: Doings,
     /// Why results no longer go to ClickHouse, if they do not.
     writer: Option<String>,
+    /// Whether the files of definitions are in force, if there are any.
+    config_files: Option<Result<(), String>>,
     /// Experiments that have gauges.
     gauges: BTreeSet<String>,
     /// How long results took lately.
@@ -96,8 +99,13 @@ impl Health {
         registry.register(Box::new(freshness.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(mismatches.clone()))?;
+        let config_rejected = Gauge::new(
+            "assay_config_rejected",
+            "1 while the files of definitions cannot be published; the version before them stays in force.",
+        )?;
+        registry.register(Box::new(config_rejected.clone()))?;
         let inner = Mutex::new(Inner { pipeline, ..Inner::default() });
-        Ok(Health { registry, inner, srm, crossed, freshness, latency, mismatches })
+        Ok(Health { registry, inner, srm, crossed, freshness, latency, mismatches, config_rejected })
     }
 
     fn held(&self) -> MutexGuard<'_, Inner> {
@@ -173,6 +181,17 @@ impl Health {
     /// Results no longer go to ClickHouse, and nothing tries again.
     pub fn writer_failed(&self, problem: String) {
         self.held().writer = Some(problem);
+    }
+
+    /// Whether the files of definitions are in force, or why not; `None` where there are none.
+    pub fn config_files(&self, now: Option<Result<(), String>>) {
+        self.config_rejected.set(if matches!(now, Some(Err(_))) { 1.0 } else { 0.0 });
+        self.held().config_files = now;
+    }
+
+    /// The same, to be shown.
+    pub fn config(&self) -> Option<Result<(), String>> {
+        self.held().config_files.clone()
     }
 
     /// Partitions whose results are not used any more, and why.

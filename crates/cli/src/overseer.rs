@@ -117,7 +117,14 @@ impl Overseer for Seer {
             look,
             analysis: Service { fine, says },
             events: Events { seconds, outcomes, dead_letters },
-            config: Config { version, partitions: partitions.iter().filter(|it| it.config_version == version).count() },
+            config: Config {
+                version,
+                partitions: partitions.iter().filter(|it| it.config_version == version).count(),
+                files: self
+                    .health
+                    .config()
+                    .map(|now| Service { fine: now.is_ok(), says: now.err().unwrap_or_else(|| "fine".to_owned()) }),
+            },
             partitions,
             sinks: self.sinks(),
             // Edges that run elsewhere do not report here.

@@ -1,9 +1,10 @@
-//! `assay replay`: files of events through the very fold and analysis that run live.
+//! `assay replay`: files of events, or the records of a log, through the very fold and analysis that run live.
 
-use crate::{definitions, table};
+use crate::refold::Refold;
+use crate::{WrongUse, definitions, engine, replay_log, table};
 use anyhow::{Context, Result, anyhow, bail};
-use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition, SEMANTICS};
-use assay_analysis::Analysis;
+use assay_aggregates::{Input, SEMANTICS};
+use assay_analysis::Results;
 use assay_experiment::{
     Schedule, Settings, SettingsChange, Span, Timestamp, canonical, control, format_time, json, parse_time, partitioner,
 };
@@ -13,21 +14,33 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Feed files of JSON-lines events through the pipeline and the analysis, and print the results after the last look.
+/// Feed files of JSON-lines events, or the records of a log, through the pipeline and the analysis, and print the results after the last look.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  assay replay --config experiments/ --events exposures.jsonl orders.jsonl.gz\n  zcat events.gz | assay replay --config experiments/ --events - --json\n\nLines with append_time keep it and must not go backwards; files without it are sorted by event time."
+    after_help = "Examples:\n  assay replay --config experiments/ --events exposures.jsonl orders.jsonl.gz\n  zcat events.gz | assay replay --config experiments/ --events - --json\n  assay replay --log kafka://broker:9092 --look 2026-05-01T09:30:00Z --experiment checkout-v3 --json\n\nLines with append_time keep it and must not go backwards; files without it are sorted by event time. A log has its own definitions and times, so\nits results at a look are those that were published, to the last digit."
 )]
 pub struct Arguments {
     /// Directory of definitions, in force from the first record on.
-    #[arg(long, value_name = "DIR")]
-    config: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "log")]
+    config: Option<PathBuf>,
     /// Files of JSON lines; .gz and .zst are unpacked, - is standard input.
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "log")]
     events: Vec<PathBuf>,
     /// Partitions of the log; results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
     partitions: u32,
+    /// Read the records of this log instead: local:DIR or kafka://HOST:PORT, also while a service owns it.
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["config", "events", "partitions"], requires = "look")]
+    log: Option<String>,
+    /// Prefix of the log's topics.
+    #[arg(long, value_name = "PREFIX", default_value = "assay", requires = "log")]
+    topics: String,
+    /// The end of the look of which results are wanted, as results say it.
+    #[arg(long, value_name = "TIME", requires = "log")]
+    look: Option<String>,
+    /// Print this experiment alone.
+    #[arg(long, value_name = "ID")]
+    experiment: Option<String>,
     /// Print the results as JSON.
     #[arg(long)]
     json: bool,
@@ -41,7 +54,28 @@ struct Line {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let definitions = definitions::load(&arguments.config)?;
+    let (mut results, fold) = match (&arguments.log, &arguments.config) {
+        (Some(address), _) => from_log(address, arguments)?,
+        (None, Some(config)) => from_files(config, arguments)?,
+        (None, None) => bail!(WrongUse("give --config and --events, or --log".to_owned())),
+    };
+    if let Some(id) = &arguments.experiment {
+        results.experiments.retain(|it| it.id == *id);
+        if results.experiments.is_empty() {
+            bail!("there is no experiment '{id}' at this look; leave --experiment out to see all");
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string(&results.to_json(crate::build()))?);
+    } else {
+        print!("{}", table::render(&results));
+    }
+    fold.complain();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn from_files(config: &Path, arguments: &Arguments) -> Result<(Results, Refold)> {
+    let definitions = definitions::load(config)?;
     let lines = read(&arguments.events)?;
     let bodies = canonical::parts(&definitions);
     let first = lines.first().map_or(Timestamp(0), |line| line.time);
@@ -49,14 +83,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     for line in &lines {
         log.event(line.time, &line.bytes)?;
     }
-    let results = log.finish()?;
-    if arguments.json {
-        println!("{}", serde_json::to_string(&results.to_json(crate::build()))?);
-    } else {
-        print!("{}", table::render(&results));
-    }
-    log.complain();
-    Ok(ExitCode::SUCCESS)
+    Ok((log.finish()?, log.fold))
+}
+
+fn from_log(address: &str, arguments: &Arguments) -> Result<(Results, Refold)> {
+    let look = arguments.look.as_deref().unwrap_or_default();
+    let look = parse_time(look).map_err(|problem| WrongUse(format!("--look: {problem}")))?;
+    let log = assay_broker::open_to_read(address).context("opening the log")?;
+    replay_log::replay(log.as_ref(), &engine::topics(&arguments.topics).events, look, |_| Ok(()))
 }
 
 #[derive(Deserialize)]
@@ -154,9 +188,9 @@ pub(crate) fn open(file: &Path) -> Result<Box<dyn Read>> {
 
 /// A log that exists only while it is folded.
 pub struct Replay {
-    partitions: Vec<(Option<Partition>, u64)>,
-    analysis: Analysis,
-    effects: Collected,
+    fold: Refold,
+    /// The next offset of each partition.
+    next: Vec<u64>,
     genesis: control::Genesis,
     schedule: Schedule,
     ticked: Timestamp,
@@ -169,37 +203,6 @@ fn wrong_settings(change: &Settings, why: &str) -> anyhow::Error {
 
 /// Idle partitions are ticked this often in log time, so that looks of the busy ones do not pile up.
 const TICK_EVERY: Span = Span::HOUR;
-/// Rejections that are told in words; the others are only counted.
-const TOLD_MAX: usize = 10;
-
-#[derive(Default)]
-struct Collected {
-    looks: Vec<Look>,
-    told: Vec<String>,
-    rejected: u64,
-}
-
-impl Effects for Collected {
-    fn fact(&mut self, _: &Fact<'_>) {}
-    fn control(&mut self, _: &ControlFact<'_>) {}
-    fn dead_letter(&mut self, letter: &DeadLetter<'_>) {
-        self.rejected += 1;
-        if self.told.len() < TOLD_MAX {
-            self.told.push(format!(
-                "{}: {}: {}",
-                letter.reason,
-                letter.detail,
-                String::from_utf8_lossy(letter.input.payload)
-            ));
-        }
-    }
-    fn look(&mut self, look: Look) {
-        self.looks.push(look);
-    }
-    fn chunk(&mut self, _: Chunk) {}
-    fn erase(&mut self, _: &str, _: &str) {}
-}
-
 impl Replay {
     /// A log whose first event comes at `first`.
     pub fn new(
@@ -228,9 +231,8 @@ impl Replay {
             }
         }
         let mut log = Replay {
-            partitions: (0..count).map(|_| (None, 0)).collect(),
-            analysis: Analysis::new(count, late),
-            effects: Collected::default(),
+            fold: Refold::new(count, late),
+            next: vec![0; count as usize],
             genesis: genesis.clone(),
             schedule: schedule.clone(),
             ticked: first,
@@ -263,10 +265,10 @@ impl Replay {
     }
 
     /// Closes the last look everywhere.
-    pub fn finish(&mut self) -> Result<assay_analysis::Results> {
+    pub fn finish(&mut self) -> Result<Results> {
         let length = self.schedule.at(self.now).look().0;
         self.tick(Timestamp((self.now.0.div_euclid(length) + 1).saturating_mul(length)))?;
-        self.analysis.results().ok_or_else(|| anyhow!("no look closed; this is a bug"))
+        self.fold.analysis.results().ok_or_else(|| anyhow!("no look closed; this is a bug"))
     }
 
     fn tick(&mut self, at: Timestamp) -> Result<()> {
@@ -276,33 +278,17 @@ impl Replay {
         for partition in 0..self.genesis.partitions {
             self.append(partition, at, &headers, &[])?;
         }
-        self.analysis.advance();
+        self.fold.analysis.advance();
         Ok(())
     }
 
     fn append(&mut self, partition: u32, time: Timestamp, headers: &[(&str, &[u8])], payload: &[u8]) -> Result<()> {
-        let (state, next) = &mut self.partitions[partition as usize];
+        let next = &mut self.next[partition as usize];
         // A log counts milliseconds.
         let input =
             Input { offset: *next, timestamp: Timestamp::from_millis(time.millis()), key: None, headers, payload };
         *next += 1;
-        let state = match state {
-            Some(state) => state,
-            None => state.insert(Partition::start(partition, &input, Box::new(MemoryRuns::default()))?),
-        };
-        state.apply(&input, &mut self.effects)?;
-        for look in self.effects.looks.drain(..) {
-            self.analysis.take(look)?;
-        }
+        self.fold.apply(partition, &input)?;
         Ok(())
-    }
-
-    /// Tells what was rejected, on standard error.
-    fn complain(&self) {
-        self.effects.told.iter().for_each(|told| eprintln!("rejected: {told}"));
-        let rest = self.effects.rejected - self.effects.told.len() as u64;
-        if rest > 0 {
-            eprintln!("rejected: {rest} more");
-        }
     }
 }

@@ -124,7 +124,7 @@ impl Reporter {
 }
 
 /// Makes a panic an error in words: otherwise it would end the thread and leave old results that look like new ones.
-fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // What the closure was changing is thrown away: the analysis starts again from its snapshot.
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panicked(panic.as_ref()))
 }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Run Assay: evaluate flags, read events from the log, keep results, write rows to ClickHouse.
 #[derive(clap::Args)]
@@ -44,7 +46,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         tell_edge(&settings, edge);
     }
     eprintln!("running; Ctrl-C stops");
-    wait_for_signal()?;
+    wait_reloading(|| engine.reload())?;
     eprintln!("stopping");
     engine.stop();
     Ok(ExitCode::SUCCESS)
@@ -72,6 +74,26 @@ pub fn wait_for_signal() -> Result<()> {
     Ok(())
 }
 
+/// The same; at SIGHUP it reloads and goes on.
+fn wait_reloading(reload: impl Fn()) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut hangup = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup())?
+    };
+    let stop = stop_signals(&runtime)?;
+    runtime.block_on(async {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                Some(()) = hangup.recv() => reload(),
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Becomes true at Ctrl-C or SIGTERM, for loops that look now and then.
 pub fn stop_flag() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -85,18 +107,21 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// From now on signals are caught; the function that is returned waits for one.
 fn signals() -> Result<impl FnOnce() + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stop = stop_signals(&runtime)?;
+    Ok(move || runtime.block_on(stop))
+}
+
+/// Ends at Ctrl-C or SIGTERM, which are caught from now on.
+fn stop_signals(runtime: &Runtime) -> Result<impl Future<Output = ()> + Send + use<>> {
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
-    Ok(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     })
 }

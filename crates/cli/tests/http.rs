@@ -7,7 +7,8 @@ mod doors;
 use assay_broker::{Batch, Offset, Partition};
 use assay_experiment::snapshot::Snapshot;
 use assay_experiment::{Timestamp, format_time};
-use doors::{Answer, PATIENCE, Place, ask};
+use assay_real_parts::wait_until;
+use doors::{Answer, PATIENCE, Place, Running, ask};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -235,5 +236,96 @@ fn earlier_looks_outlive_the_process() {
         kept[name] = Json::Null;
     }
     assert_eq!(kept["experiments"], seen["experiments"]);
-    assert_eq!(ask(&place.address, "GET", "/experiments", &[]).unwrap().status, 401);
+    for path in
+        ["/v1/experiments/shop/results.csv", "/v1/status", "/internal/definitions", "/openapi.json", "/v1/stream"]
+    {
+        assert_eq!(running.get(path).status, 401, "{path}");
+    }
+    for method in ["POST", "GET", "DELETE"] {
+        assert_eq!(running.method(method, "/v1/experiments/shop/verify").status, 401);
+    }
+    // The page comes without numbers, and asks for the token itself.
+    let page = running.get("/experiments/shop");
+    assert!(
+        page.status == 200 && page.body.contains("id=\"look\">null<") && !page.body.contains("shorter checkout"),
+        "{}",
+        page.body
+    );
+    let script = page.body.split("src=\"/assets/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(running.get(&format!("/assets/{script}")).status, 200);
+    assert!(running.ask("/experiments/shop", &token).body.contains("shorter checkout"));
+}
+
+/// Begins a verification, waits for its end, and gives it.
+fn verified(running: &Running<'_>, look: &str) -> Json {
+    let path = "/v1/experiments/shop/verify";
+    // The next may begin only a moment after the last one ended.
+    wait_until("a verification begins", PATIENCE, || {
+        let begun = running.method("POST", &format!("{path}?look={look}"));
+        assert!(begun.status == 202 || begun.status == 429 && header(&begun, "retry-after") == "2", "{begun:?}");
+        begun.status == 202
+    });
+    running.results(path, |json| json["state"] != "running")
+}
+
+#[test]
+fn a_published_look_is_what_a_replay_of_the_log_gives() {
+    let place = Place::new();
+    place.fill(240);
+    let running = place.start(&[]);
+    let newest = running.results("/v1/experiments/shop/results", |json| json["events"]["exposures"] == 480);
+    let arm = &newest["experiments"][0]["metrics"][0]["variants"][1]["always_valid"];
+    assert!(arm["crossed"]["look"].is_string(), "it is decided: {arm}");
+    let look = newest["look"].as_str().unwrap();
+    let found = verified(&running, look);
+    assert_eq!(
+        (&found["state"], &found["identical"], &found["look"]),
+        (&json!("done"), &json!(true), &newest["look"]),
+        "{found}"
+    );
+    assert_eq!((&found["share"], &found["offsets"]), (&json!(1.0), &newest["provenance"]["offsets"]));
+    assert!(found["records"].as_u64().unwrap() >= newest["events"]["records"].as_u64().unwrap(), "{found}");
+    assert_eq!(
+        (&found["build"], &found["published_build"]),
+        (&newest["provenance"]["build"], &newest["provenance"]["build"])
+    );
+
+    // The command that it names gives the same, beside the service that owns the log.
+    let command = found["command"].as_str().unwrap().strip_prefix("assay ").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_assay")).args(command.split(' ')).output().unwrap();
+    let replayed: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{command}: {output:?}"));
+    assert_eq!(replayed["experiments"].to_string(), newest["experiments"].to_string());
+    assert_eq!(replayed["provenance"], newest["provenance"]);
+
+    // It is forgotten when nobody wants it any more, and no other site can begin one.
+    assert_eq!(running.method("DELETE", "/v1/experiments/shop/verify").status, 204);
+    assert_eq!(running.get("/v1/experiments/shop/verify").status, 404);
+    let other = [("origin", "http://elsewhere.example"), ("sec-fetch-site", "cross-site")];
+    let refused = ask(&place.address, "POST", "/v1/experiments/shop/verify", &other).unwrap();
+    assert!(refused.status == 403 && refused.body.contains("another site"), "{refused:?}");
+    assert_eq!(running.method("POST", "/v1/experiments/none/verify").status, 404);
+}
+
+#[test]
+fn a_look_that_was_changed_after_it_was_published_is_found() {
+    let place = Place::new();
+    place.fill(120);
+    let running = place.start(&[]);
+    running.results("/v1/experiments/shop/results", |json| json["events"]["exposures"] == 240);
+    let first = "SELECT formatDateTime(min(look), '%Y-%m-%dT%H:%i:%SZ') FROM experiment_looks WHERE body LIKE '%\"exposures\":240%'";
+    let look = place.wait_for_rows(first, |text| text.starts_with("20") && !text.starts_with("1970"));
+    // The board of a new process begins with the last look of the one before, so that this one comes from ClickHouse.
+    running.results("/v1/experiments/shop/results", |json| json["look"].as_str() > Some(look.as_str()));
+    running.stop();
+    let running = place.start(&[]);
+    let found = verified(&running, &look);
+    assert_eq!((&found["identical"], &found["look"]), (&json!(true), &json!(look)), "{found}");
+    let changed = "INSERT INTO experiment_looks (look, experiment_id, published_at, body) SELECT look, experiment_id, published_at + 1, \
+        replaceOne(body, '\"exposures\":240,\"exposures_lost\"', '\"exposures\":241,\"exposures_lost\"') FROM experiment_looks \
+        WHERE experiment_id = 'shop' AND formatDateTime(look, '%Y-%m-%dT%H:%i:%SZ') = ";
+    place.change_rows(&format!("{changed}'{look}'"));
+    let found = verified(&running, &look);
+    assert_eq!((&found["state"], &found["identical"]), (&json!("done"), &json!(false)), "{found}");
+    let differs = json!({"path": "experiments[0].exposures", "published": "241", "replayed": "240"});
+    assert_eq!(found["differs"], differs, "{found}");
 }

@@ -334,6 +334,8 @@ fn an_evaluation_over_http_becomes_an_exposure_in_the_results() {
         running
     };
     let running = start();
+    // An experiment counts from the end of the look in which its definition came, and the service may be ready within that look.
+    wait_until("the experiment counts", PATIENCE, || running.get("/v1/experiments/shop/results").0 == 200);
     let evaluate = |unit: u32| {
         let body = json!({"context": {"targetingKey": format!("u{unit}")}});
         ask(&edge, "/ofrep/v1/evaluate/flags/shop", &body).unwrap()

@@ -168,12 +168,14 @@ pub struct Edge {
 }
 
 /// The definitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The newest version that any partition has; 0 for none.
     pub version: u64,
     /// Partitions that have it.
     pub partitions: usize,
+    /// The files that it comes from; null where this process follows none.
+    pub files: Option<Service>,
 }
 
 /// Of the data directory.
@@ -266,6 +268,10 @@ impl Status {
             );
             return (Level::Warning, text);
         }
+        if let Some(files) = self.config.files.as_ref().filter(|files| !files.fine) {
+            let says = files.says.trim_end_matches('.');
+            return (Level::Warning, format!("The files of the definitions are not in force: {says}."));
+        }
         if count == 0 {
             return (Level::Fine, "No partition is processed here.".to_owned());
         }
@@ -343,7 +349,7 @@ pub(crate) mod tests {
                 why: None,
             }],
             edges: None,
-            config: Config { version: 3, partitions: 64 },
+            config: Config { version: 3, partitions: 64, files: None },
             disk: Some(Disk { free: 50, total: 100 }),
             build: Build { version: "assay".to_owned(), semantics: 1, log: "log".to_owned(), started: String::new() },
             dashboards: None,
@@ -398,6 +404,11 @@ pub(crate) mod tests {
             |it| (it.sinks[0].waiting_chunks, it.sinks[0].waiting_bytes) = (12, 501),
             Level::Alarm,
             "12 chunks wait for ClickHouse.",
+        );
+        check(
+            |it| it.config.files = Some(Service { fine: false, says: "a.yaml:3:1: no such key".to_owned() }),
+            Level::Warning,
+            "The files of the definitions are not in force: a.yaml:3:1: no such key.",
         );
         check(
             |it| it.disk = Some(Disk { free: 4, total: 100 }),

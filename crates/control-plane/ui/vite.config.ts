@@ -21,7 +21,7 @@ function themeFirst(): Plugin {
 }
 
 /** What pages need only after their first paint, or a page alone; together where each is small. */
-const MORE = /src\/(shell\/(Find|KeyList)|pages\/experiment\/(Drawer|HowToRead|Provisional|Versions)|diff)/;
+const MORE = /src\/(shell\/(Find|KeyList|SignIn)|pages\/experiment\/(Drawer|HowToRead|Provisional|Versions)|diff)/;
 const CORE = /node_modules|src\//;
 const OWN = /src\/(pages|words\/(answers|checks|claims|pills|rows|state|verdict)|parts\/(Plot|Table|Yaml)|path|copy)/;
 

@@ -5,6 +5,7 @@
 use assay_broker::{NewRecord, Partition};
 use assay_experiment::{Timestamp, format_time, partitioner};
 use assay_real_parts::{free_port, target, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -69,7 +70,8 @@ impl Place {
             .args(["--listen", &self.address, "--clickhouse-listen", &self.clickhouse])
             .args(["--edge-listen", "127.0.0.1:0"])
             .args(more);
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let said = std::fs::File::create(self.path("said")).unwrap();
+        let child = command.stdin(Stdio::null()).stderr(said).spawn().unwrap();
         let running = Running { child, place: self };
         let ready = || ask(&self.address, "GET", "/readyz", &[]).is_some_and(|answer| answer.status == 200);
         wait_until("ready", PATIENCE, ready);
@@ -100,6 +102,19 @@ impl Place {
         };
         wait_until(sql, PATIENCE, || wanted(&rows()));
         rows()
+    }
+
+    /// Changes what is in the service's ClickHouse, as somebody with access to it could.
+    pub fn change_rows(&self, sql: &str) {
+        let mut stream = TcpStream::connect(&self.clickhouse).unwrap();
+        let head = format!(
+            "POST /?database=assay HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}",
+            sql.len()
+        );
+        write!(stream, "{head}\r\n\r\n{sql}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
 
@@ -139,10 +154,13 @@ impl Running<'_> {
         found
     }
 
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// A polite stop.
     pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         assert!(self.child.wait().unwrap().success());
     }
 }

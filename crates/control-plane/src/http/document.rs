@@ -80,6 +80,8 @@ described!(
     Definition,
     /// A version of all definitions.
     Snapshot,
+    /// A replay of a look.
+    Verification,
     /// A plan that is asked for.
     PlanQuestion,
     /// A plan.

@@ -1,6 +1,6 @@
 //! `/v1/experiments`: the list, one experiment's results at its newest or an earlier look, and the same as a table.
 
-use crate::http::archive::{Archive, ArchiveError};
+use crate::http::archive::{Archive, ArchiveError, Kept};
 use crate::http::document::{List, Results};
 use crate::http::guard::tagged;
 use crate::http::posted::{Posted, quoted, time, with};
@@ -171,19 +171,36 @@ async fn document(doors: &Shared, id: &str, asked: Result<Query<Asked>, QueryRej
     }
 }
 
-/// The newest look at or before an instant: from the board, else from the archive.
+/// Where a look was found.
+pub(crate) enum Found {
+    /// On the board.
+    Posted(Arc<Posted>),
+    /// In the archive.
+    Kept(Kept),
+}
+
 async fn earlier(doors: &Shared, id: &str, at: Timestamp) -> Result<String, Problem> {
+    match find(doors, id, at).await? {
+        Found::Posted(posted) => posted.experiment(id).ok_or_else(|| unknown(doors, id)),
+        Found::Kept(kept) => {
+            let out = with(&kept.body, "provisional", "null");
+            Ok(with(&out, "published_at", &quoted(&time(kept.published_ms))))
+        }
+    }
+}
+
+/// The newest look of an experiment at or before an instant: from the board, else from the archive.
+pub(crate) async fn find(doors: &Shared, id: &str, at: Timestamp) -> Result<Found, Problem> {
     if let Some(posted) = doors.board.at(at)
-        && let Some(found) = posted.experiment(id)
+        && !posted.aligned.phases(id).is_empty()
     {
-        return Ok(found);
+        return Ok(Found::Posted(posted));
     }
     let asked = id.to_owned();
     let kept = ask(doors, move |archive| Ok((archive.look(&asked, at)?, archive.first(&asked)?))).await?;
     let (kept, first) = kept.unwrap_or_default();
     if let Some(kept) = kept {
-        let out = with(&kept.body, "provisional", "null");
-        return Ok(with(&out, "published_at", &quoted(&time(kept.published_ms))));
+        return Ok(Found::Kept(kept));
     }
     let newest = newest(doors)?;
     if newest.aligned.phases(id).is_empty() && first.is_none() {

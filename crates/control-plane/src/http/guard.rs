@@ -27,14 +27,33 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id of a request that is taken over from the caller.
 const REQUEST_ID_MAX: usize = 64;
 
+/// Asks for the token at doors that tell something. The page and its files are not among them: whoever opens it is asked for the token by it.
+pub(crate) fn closed(router: Router, doors: Shared) -> Router {
+    router.route_layer(middleware::from_fn_with_state(doors, show_token))
+}
+
+async fn show_token(State(doors): State<Shared>, request: Request, next: Next) -> Response {
+    if doors.may_read(request.headers()) {
+        return next.run(request).await;
+    }
+    let detail = "this needs the read token: send 'Authorization: Bearer TOKEN'";
+    Problem::new(StatusCode::UNAUTHORIZED, "token-needed", detail).into_response()
+}
+
+impl Doors {
+    /// Whether a request shows the token, where one is needed.
+    pub(crate) fn may_read(&self, headers: &HeaderMap) -> bool {
+        self.read_token.as_ref().is_none_or(|token| bears(headers, token))
+    }
+}
+
 /// Puts the guard around all doors.
-pub(crate) fn around(router: Router, doors: Shared) -> Router {
-    let gate = Arc::new(Gate { doors, requests: Semaphore::new(REQUESTS_MAX) });
+pub(crate) fn around(router: Router) -> Router {
+    let gate = Arc::new(Gate { requests: Semaphore::new(REQUESTS_MAX) });
     router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(middleware::from_fn_with_state(gate, pass))
 }
 
 struct Gate {
-    doors: Arc<Doors>,
     requests: Semaphore,
 }
 
@@ -61,12 +80,6 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Re
 
 impl Gate {
     async fn admit(&self, request: Request, next: Next) -> Result<Response, Problem> {
-        if let Some(token) = &self.doors.read_token
-            && !bears(request.headers(), token)
-        {
-            let detail = "this needs the read token: send 'Authorization: Bearer TOKEN'";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "token-needed", detail));
-        }
         if WAITING.iter().any(|end| request.uri().path().ends_with(end)) {
             return Ok(next.run(request).await);
         }

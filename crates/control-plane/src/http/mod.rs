@@ -22,6 +22,7 @@ mod setup;
 mod status;
 mod stream;
 mod thin;
+mod verify;
 mod yaml;
 
 pub use archive::{Archive, ArchiveError, DefinitionVersion, HistoryQuery, HistoryRow, Kept};
@@ -29,6 +30,7 @@ pub use board::Board;
 pub use definitions::Published;
 pub use posted::{Alarm, Cut, Posted, PostedExperiment};
 pub use problem::Problem;
+pub use verify::{Difference, Refused, Verification, VerificationState, Verifier, Wanted};
 
 use crate::planner::Planner;
 use crate::status::Overseer;
@@ -49,6 +51,8 @@ pub struct Sources {
     pub planner: Option<Arc<dyn Planner>>,
     /// Who knows how the system is, if anybody does here.
     pub overseer: Option<Arc<dyn Overseer>>,
+    /// Who replays looks, if anybody does here.
+    pub verifier: Option<Arc<dyn Verifier>>,
     /// What readers have to show, if anything.
     pub read_token: Option<String>,
     /// Becomes true when the process stops: streams end then.
@@ -88,8 +92,8 @@ pub fn router(sources: Sources) -> Router {
     let plans = Arc::new(Semaphore::new(plan::PLANS_MAX));
     let shared = Arc::new(Doors { sources, reads, streams, plans });
     let (router, contract) = doors().with_state(shared.clone()).split_for_parts();
-    let router = router.merge(document::router(contract)).merge(page::router(shared.clone()));
-    guard::around(router, shared)
+    let closed = guard::closed(router.merge(document::router(contract)), shared.clone());
+    guard::around(closed.merge(page::router(shared)))
 }
 
 /// The doors of the contract, file by file.
@@ -98,6 +102,7 @@ fn doors() -> OpenApiRouter<Shared> {
         .merge(experiments::routes())
         .merge(stream::routes())
         .merge(history::routes())
+        .merge(verify::routes())
         .merge(setup::routes())
         .merge(definitions::routes())
         .merge(plan::routes())

@@ -48,13 +48,15 @@ pub(crate) fn router(doors: Shared) -> Router {
     router.route("/", get(|| async { Redirect::temporary("/experiments") })).fallback(file).with_state(doors)
 }
 
-/// The page itself, with the newest look inside.
+/// The page itself, with the newest look inside, unless readers must show a token and this one does not.
 async fn document(State(doors): State<Shared>, request: Request) -> Response {
     let built = Built::get("index.html").map(|file| file.data);
     let text = built.map_or(Cow::Borrowed(STUB), |bytes| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()));
     let path = request.uri().path();
     let id = path.strip_prefix("/experiments/").and_then(|rest| rest.split('/').next());
-    let look = doors.board.newest().and_then(|posted| match id {
+    // A browser that opens an address shows no token, so that the page of a closed server has no numbers inside and fetches them.
+    let newest = doors.board.newest().filter(|_| doors.may_read(request.headers()));
+    let look = newest.and_then(|posted| match id {
         Some(id) => posted.experiment(id),
         None => Some(listed(&doors, &posted)),
     });

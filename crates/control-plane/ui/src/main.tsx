@@ -4,6 +4,7 @@ import "./styles/main.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { spoken } from "./announce";
+import { wanted } from "./api/token";
 import { shown, connection, startTicking } from "./freshness";
 import { onKey, startKeys } from "./keys";
 import { lazy } from "./lazy";
@@ -19,6 +20,7 @@ const Planner = lazy(() => import("./pages/planner/Planner"));
 const Status = lazy(() => import("./pages/status/Status"));
 const Find = lazy(() => import("./shell/Find"));
 const KeyList = lazy(() => import("./shell/KeyList"));
+const SignIn = lazy(() => import("./shell/SignIn"));
 const HowToRead = lazy(() => import("./pages/experiment/HowToRead"));
 
 function Page() {
@@ -64,7 +66,7 @@ function App() {
       </a>
       <Top />
       <main id="main" tabIndex={-1}>
-        <Page />
+        {wanted.value === null ? <Page /> : <SignIn />}
       </main>
       <div class="vh" aria-live="polite">
         {spoken}

@@ -126,6 +126,10 @@ test("numbers move while events flow, outlive a kill, and are those of the API",
       expect(found, `${arm.variant}: ${numbers.join(" ")}`).toBe(true);
     }
 
+    // The log, read again up to this look, gives the same bytes.
+    await page.getByRole("button", { name: "Verify by replay" }).click();
+    await expect(page.locator("#sql [role=status]")).toContainText("Identical, byte by byte", { timeout: 60_000 });
+
     for (const name of ["experiments", "experiments/hillstrom", "plan", "status"]) {
       await show(page, `${demo.url}/${name}`);
       await page.screenshot({ path: join(pictures, `demo-${name.replace("/", "-")}.png`), fullPage: true });

@@ -25,8 +25,12 @@ export function world() {
     plan: fixture("plan.always_valid"),
     peek: fixture("peek.44"),
     status: fixture("status"),
+    /** What a verification answers, one after the other; the last one stays. */
+    verifications: [],
     /** A status to answer everything under /v1 with. */
     broken: null,
+    /** What readers have to show. */
+    token: null,
     /** Whether index.html carries the newest look. */
     inside: true,
   };
@@ -72,6 +76,7 @@ const problem = (answer, status, title, detail) => send(answer, status, { type: 
 
 function api(state, url, request, answer, streams) {
   const [, , first, id, what] = url.pathname.split("/");
+  if (state.token && request.headers.authorization !== `Bearer ${state.token}`) return problem(answer, 401, "Unauthorized", "this needs the read token");
   if (state.broken) return problem(answer, state.broken, "Not now", "The config store is away.");
   if (first === "stream" || what === "stream") return stream(url.pathname, request, answer, streams);
   if (first === "plan" || first === "peek" || first === "status") return send(answer, 200, state[first]);
@@ -86,11 +91,24 @@ function api(state, url, request, answer, streams) {
       return send(answer, 200, url.searchParams.get("metric") === "srm" ? state.split : historyOf(state.history, url.searchParams));
     case "log":
       return send(answer, 200, { ...state.log, experiment: id });
+    case "results.csv":
+      return send(answer, 200, `experiment,look\n${id},${look}\n`, "text/csv; charset=utf-8");
+    case "verify":
+      return verify(state, id, look, request, answer);
     case "definition":
       return send(answer, 200, state.definitions[url.searchParams.get("version") ?? 3] ?? state.definitions[3]);
     default:
       return problem(answer, 404, "no-such-place", `there is nothing at ${url.pathname}`);
   }
+}
+
+function verify(state, id, look, request, answer) {
+  const [now] = state.verifications;
+  if (request.method === "DELETE") state.verifications = [];
+  if (request.method === "DELETE") return answer.writeHead(204).end();
+  if (!now) return problem(answer, 422, "elsewhere", "the log is not on this machine; run this beside it, and compare: assay replay --json --log kafka://broker:9092");
+  if (state.verifications.length > 1) state.verifications.shift();
+  send(answer, request.method === "POST" ? 202 : 200, { experiment: id, look: look ?? "2026-11-23T18:42:06Z", ...now });
 }
 
 function historyOf(history, asked) {
@@ -116,7 +134,7 @@ function page(state, url, answer) {
     return answer.end(readFileSync(file));
   }
   const id = /^\/experiments\/([^/]+)/.exec(path)?.[1];
-  const look = state.broken || !state.inside ? null : id ? (state.results[id] ?? null) : state.list;
+  const look = state.broken || state.token || !state.inside ? null : id ? (state.results[id] ?? null) : state.list;
   const html = readFileSync(join(DIST, "index.html"), "utf8");
   const place = '<script type="application/json" id="look">';
   const [before, after] = html.split(place);

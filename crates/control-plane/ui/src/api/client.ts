@@ -1,5 +1,7 @@
 // Asks the server. An error carries the server's own words and the request's id.
 
+import { fetchWith } from "./token";
+
 /** A slow answer is worth less than the next try. */
 const PATIENCE_MS = 20_000;
 
@@ -33,7 +35,7 @@ async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promi
   const either = signal ? AbortSignal.any([signal, patience]) : patience;
   let answer: Response;
   try {
-    answer = await fetch(path, { ...init, signal: either });
+    answer = await fetchWith(path, { ...init, signal: either });
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, "No answer", patience.aborted ? `No answer within ${PATIENCE_MS / 1000} s.` : "The server cannot be reached.", null);
@@ -47,8 +49,14 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await ask(path, { headers: { accept: "application/json" } }, signal)).json();
 }
 
+/** The text at an address, for a file: a link cannot show a token. */
+export const text = async (path: string): Promise<string> => (await ask(path, {})).text();
+
+/** Takes back what is at an address. */
+export const drop = (path: string): Promise<Response> => ask(path, { method: "DELETE" });
+
 /** Sends JSON, and returns the answer's. */
-export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+export async function post<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers = { "content-type": "application/json", accept: "application/json" };
   return (await ask(path, { method: "POST", headers, body: JSON.stringify(body) }, signal)).json();
 }

@@ -1,6 +1,7 @@
 // Server-sent events over fetch. EventSource cannot be told where to go on after a page has closed it, and hides why it failed.
 
 import { ApiError } from "./client";
+import { fetchWith } from "./token";
 
 export interface ServerEvent {
   id: string | null;
@@ -47,7 +48,7 @@ export class EventParser {
 export async function readEvents(path: string, lastId: string | null, signal: AbortSignal, opened: () => void, each: (event: ServerEvent) => void): Promise<void> {
   const headers: Record<string, string> = { accept: "text/event-stream" };
   if (lastId !== null) headers["Last-Event-ID"] = lastId;
-  const answer = await fetch(path, { headers, signal, cache: "no-store" });
+  const answer = await fetchWith(path, { headers, signal, cache: "no-store" });
   if (!answer.ok || !answer.body) throw new ApiError(answer.status, "No stream", "", answer.headers.get("x-request-id"));
   opened();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -823,6 +823,45 @@ export interface Snapshot {
   definitions: Record<string, unknown>[];
 }
 
+/** A replay of the log up to a look, and how its results compare with what was published. */
+export type Verification = {
+  /** Its id. */
+  experiment: string;
+  /** As of when. */
+  look: string;
+  /** `running` while it reads the log; `done` when the texts were compared; `failed` when they could not be. */
+  state: "running" | "done" | "failed";
+  /** Whether both texts are the same, byte by byte; `null` until they were compared. What does not come from the log, the build and how late the look was, is taken from what was published. */
+  identical: boolean | null;
+  /** Share of the look's offsets that were read. */
+  share: number;
+  /** Records that were read. */
+  records: number;
+  /** Since the start, or until the end. */
+  seconds: number;
+  /** What replays. */
+  build: string;
+  /** What published the look. */
+  published_build: string;
+  /** As in the provenance of the published results. */
+  offsets: Record<string, number[]>;
+  /** Where the texts differ first. */
+  differs: {
+    /** Such as `experiments[0].metrics[1].name`. */
+    path: string;
+    /** JSON that was published, cut where it is long; `null` where there was nothing. */
+    published: string | null;
+    /** JSON that the replay gives, cut where it is long; `null` where it has nothing. */
+    replayed: string | null;
+  } | null;
+  /** Why it failed. */
+  detail: string | null;
+  /** What gives the same results at a command line. */
+  command: string;
+  /** When the server answered, by its clock. */
+  server_time: string;
+};
+
 /** A plan that is asked for. `lift` or `difference` is given, not both. */
 export interface PlanQuestion {
   /** What is measured. */
@@ -1210,6 +1249,13 @@ export type Status = {
     version: number;
     /** Partitions that have it. */
     partitions: number;
+    /** The files that it comes from; null where this process follows none. */
+    files: {
+      /** Whether what they say now is in force. */
+      fine: boolean;
+      /** What is wrong with them, with file and line, in words. */
+      says: string;
+    } | null;
   };
   /** Of the data directory; null where the system does not tell. */
   disk: {

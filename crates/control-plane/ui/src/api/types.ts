@@ -16,6 +16,7 @@ export type {
   Metric,
   Results,
   Verdict,
+  Verification,
 } from "./schema";
 
 export type Arm = schema.Arm;

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { signOut, token } from "../api/token";
 import { Icon } from "../parts/Icon";
 import { route } from "../router";
 import { nextTheme, theme } from "../theme";
@@ -39,6 +40,13 @@ function ThemeButton() {
   );
 }
 
+const SignOut = () =>
+  token.value !== null && (
+    <button type="button" class="btn s" onClick={signOut}>
+      Sign out
+    </button>
+  );
+
 export function Top() {
   const menu = useSignal(false);
   const here = route.value;
@@ -67,7 +75,7 @@ export function Top() {
         </button>
         <FreshnessLine />
         <span class="hide-s">
-          <ThemeButton />
+          <ThemeButton /> <SignOut />
         </span>
         <button type="button" class="btn icon menu" aria-label="Menu" aria-expanded={menu.value} aria-controls="menu" onClick={() => (menu.value = !menu.value)}>
           <Icon name={menu.value ? "close" : "menu"} />
@@ -82,6 +90,7 @@ export function Top() {
           Find experiment
         </button>
         <ThemeButton />
+        <SignOut />
       </div>
     </header>
   );

@@ -1,6 +1,9 @@
 // SQL and export: the same numbers elsewhere, and where they come from.
 
 import { useSignal } from "@preact/signals";
+import { announce } from "../../announce";
+import { text as download } from "../../api/client";
+import { token } from "../../api/token";
 import type { Results } from "../../api/types";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
@@ -8,6 +11,7 @@ import { Card } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
 import { query } from "../../router";
 import type { Shown } from "./Experiment";
+import { Verify } from "./Verify";
 
 const KEYWORDS = /\b(SELECT|FROM|WHERE|AND|ORDER BY|FINAL)\b/;
 /** More partitions than this are counted, and named in the JSON. */
@@ -19,7 +23,16 @@ export function Sql({ experiment, results }: Shown) {
   const asked = query.value.get("metric") ?? primaryOf(experiment)?.metric ?? "";
   const text = sqlOf(experiment, asked, results.look);
   const base = `/v1/experiments/${encodeURIComponent(id)}`;
-  const look = `?look=${encodeURIComponent(results.look)}`;
+  const csv = `${base}/results.csv?look=${encodeURIComponent(results.look)}`;
+  // Without a token the browser does it, which says how far it is and where it went wrong.
+  const saveCsv = (event: Event) => {
+    if (token.peek() === null) return;
+    event.preventDefault();
+    download(csv).then(
+      (table) => save(`${id}.csv`, "text/csv", table),
+      (why) => announce(`The table could not be saved: ${(why as Error).message}`),
+    );
+  };
   const copySql = () =>
     copy(text).then(() => {
       copied.value = true;
@@ -40,7 +53,7 @@ export function Sql({ experiment, results }: Shown) {
           <button type="button" class="btn s" onClick={() => save(`${id}.json`, "application/json", JSON.stringify(results, null, 2))}>
             JSON
           </button>
-          <a class="btn s" href={`${base}/results.csv${look}`} download={`${id}.csv`}>
+          <a class="btn s" href={csv} download={`${id}.csv`} onClick={saveCsv}>
             CSV
           </a>
         </span>
@@ -50,6 +63,7 @@ export function Sql({ experiment, results }: Shown) {
         {text.split(KEYWORDS).map((part) => (KEYWORDS.test(part) ? <b>{part}</b> : part))}
       </pre>
       <Provenance results={results} looks={experiment.looks_evaluated} />
+      <Verify id={id} look={results.look} />
     </Card>
   );
 }
@@ -78,9 +92,6 @@ function Provenance({ results, looks }: { results: Results; looks: number }) {
       <Fact name="Semantics" value={String(provenance.semantics)} />
       <Fact name="Build" value={provenance.build} />
       <Fact name="Aligned looks" value={looks.toLocaleString("en")} />
-      <span>
-        Verify: <span class="mono">assay replay --json</span> on these offsets gives this JSON
-      </span>
     </div>
   );
 }

@@ -38,9 +38,11 @@ test("who holds the cut", () => {
 });
 
 test("definitions and edges", () => {
-  expect(configWords({ version: 3, partitions: 64 }, 64)).toBe("All 64 partitions have it.");
-  expect(configWords({ version: 3, partitions: 60 }, 64)).toBe("Being published: 60 of 64 partitions have it.");
-  expect(configWords({ version: 0, partitions: 4 }, 4)).toBe("Nothing is published yet.");
+  expect(configWords({ version: 3, partitions: 64, files: null }, 64)).toBe("All 64 partitions have it.");
+  expect(configWords({ version: 3, partitions: 60, files: { fine: true, says: "fine" } }, 64)).toBe("Being published: 60 of 64 partitions have it.");
+  expect(configWords({ version: 0, partitions: 4, files: null }, 4)).toBe("Nothing is published yet.");
+  const files = { fine: false, says: "a.yaml:3:1: no such key; version 3 stays in force" };
+  expect(configWords({ version: 3, partitions: 64, files }, 64)).toBe("The files say something else, which is wrong: a.yaml:3:1: no such key; version 3 stays in force.");
   expect([edgesWords(null), edgesWords([])]).toEqual(["Edges do not report to this process.", "None was heard of."]);
 });
 

@@ -73,6 +73,7 @@ export function lookWords(look: Status["look"]): string {
 }
 
 export function configWords(config: Status["config"], partitions: number): string {
+  if (config.files && !config.files.fine) return `The files say something else, which is wrong: ${config.files.says}.`;
   if (partitions === 0) return "No partition is processed here.";
   if (config.version === 0) return "Nothing is published yet.";
   if (config.partitions === partitions) return `All ${partitions} partitions have it.`;
