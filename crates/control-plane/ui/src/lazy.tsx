@@ -5,9 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Skeleton } from "./parts/Skeleton";
 import { Failure } from "./parts/Failure";
 
-type Loaded<P> = { default: ComponentType<P> };
-
-export function lazy<P extends object>(load: () => Promise<Loaded<P>>): ComponentType<P> {
+export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
   let page: ComponentType<P> | undefined;
   return function Lazy(props: P) {
     const [, redraw] = useState(0);
@@ -15,8 +13,8 @@ export function lazy<P extends object>(load: () => Promise<Loaded<P>>): Componen
     useEffect(() => {
       if (page || failed) return;
       load().then(
-        (module) => {
-          page = module.default;
+        (loaded) => {
+          page = loaded;
           redraw((n) => n + 1);
         },
         () => fail(true),

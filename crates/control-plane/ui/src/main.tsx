@@ -12,14 +12,14 @@ import { opened } from "./shell/dialogs";
 import { Top } from "./shell/Top";
 import { nextTheme, startTheme } from "./theme";
 
-const Experiments = lazy(() => import("./pages/experiments/Experiments"));
-const Experiment = lazy(() => import("./pages/experiment/Experiment"));
-const Versions = lazy(() => import("./pages/experiment/Versions"));
-const Planner = lazy(() => import("./pages/planner/Planner"));
-const Status = lazy(() => import("./pages/status/Status"));
-const Find = lazy(() => import("./shell/Find"));
-const KeyList = lazy(() => import("./shell/KeyList"));
-const HowToRead = lazy(() => import("./pages/experiment/HowToRead"));
+const Experiments = lazy(async () => (await import("./pages/overview")).Experiments);
+const Find = lazy(async () => (await import("./pages/overview")).Find);
+const KeyList = lazy(async () => (await import("./pages/overview")).KeyList);
+const Experiment = lazy(async () => (await import("./pages/experiment/Experiment")).Experiment);
+const Versions = lazy(async () => (await import("./pages/experiment/later")).Versions);
+const HowToRead = lazy(async () => (await import("./pages/experiment/later")).HowToRead);
+const Planner = lazy(async () => (await import("./pages/planner/Planner")).Planner);
+const Status = lazy(async () => (await import("./pages/overview")).Status);
 
 function Page() {
   const it = route.value;

@@ -20,7 +20,7 @@ export function matches(rows: Row[], text: string): Row[] {
     .slice(0, SHOWN_MAX);
 }
 
-export default function Find() {
+export function Find() {
   const list = useResource<List>("/v1/experiments");
   const text = useSignal("");
   const chosen = useSignal(0);

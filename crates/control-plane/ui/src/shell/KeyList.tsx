@@ -4,7 +4,7 @@ import { KEYS, keysOn, switchKeys } from "../keys";
 import { Dialog } from "../parts/Dialog";
 import { opened } from "./dialogs";
 
-export default function KeyList() {
+export function KeyList() {
   return (
     <Dialog label="Keys" close={() => (opened.value = null)}>
       <h2>Keys</h2>

@@ -5,7 +5,7 @@ import { type Comparison, controlOf } from "../../model";
 import { count, exact, pValue } from "../../numbers";
 import { moment } from "../../times";
 
-export default function Drawer({ experiment, it }: { experiment: Experiment; it: Comparison }) {
+export function Drawer({ experiment, it }: { experiment: Experiment; it: Comparison }) {
   const { arm, test, metric } = it;
   const control = metric.variants.find((other) => other.control);
   const controlName = controlOf(experiment)?.name ?? "Control";

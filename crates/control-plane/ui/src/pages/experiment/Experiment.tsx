@@ -20,8 +20,8 @@ import { useStore } from "./store";
 import { useTold } from "./told";
 
 /** What stands below the first screen comes a moment later. */
-const Provisional = lazy(() => import("./Provisional"));
-const Below = lazy(() => import("./Below"));
+const Provisional = lazy(async () => (await import("./later")).Provisional);
+const Below = lazy(async () => (await import("./later")).Below);
 
 /** What the parts of the page are given. */
 export interface Shown {
@@ -30,7 +30,7 @@ export interface Shown {
   scale: Scale;
 }
 
-export default function Experiment({ id }: { id: string }) {
+export function Experiment({ id }: { id: string }) {
   const look = query.value.get("look");
   const store = useStore(id, look);
   const results = store.results.value;

@@ -3,7 +3,7 @@
 import { Dialog } from "../../parts/Dialog";
 import { opened } from "../../shell/dialogs";
 
-export default function HowToRead() {
+export function HowToRead() {
   const close = () => (opened.value = null);
   return (
     <Dialog label="How to read this" close={close}>

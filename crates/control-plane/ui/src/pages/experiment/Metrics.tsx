@@ -19,7 +19,7 @@ import { axisFor, drawn, endsOf, marksOf, type Speech, speechOf, tickText } from
 import type { Scale } from "../../columns";
 import type { Shown } from "./Experiment";
 
-const Drawer = lazy(() => import("./Drawer"));
+const Drawer = lazy(async () => (await import("./later")).Drawer);
 
 const ROLES = { primary: 0, guardrail: 1, secondary: 2 } as const;
 const COLUMNS = 7;

@@ -11,7 +11,7 @@ import { inner } from "../../words/part";
 import { provisionalSentence } from "../../words/provisional";
 import { axisFor, drawn, endsOf, marksOf, speechOf, tickText } from "../../columns";
 
-export default function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
+export function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
   const newer = results.provisional;
   const now = newer?.experiments.find((it) => it.experiment === experiment.experiment && it.salt === experiment.salt);
   if (!newer || !now) return null;

@@ -10,7 +10,7 @@ import { Skeleton } from "../../parts/Skeleton";
 import { experimentPath } from "../../router";
 import { full } from "../../times";
 
-export default function Versions({ id, from, to }: { id: string; from: number; to: number }) {
+export function Versions({ id, from, to }: { id: string; from: number; to: number }) {
   const path = (version: number) => `/v1/experiments/${encodeURIComponent(id)}/definition?version=${version}`;
   const [a, b] = [useResource<Definition>(path(from)), useResource<Definition>(path(to))];
   useEffect(() => {

@@ -18,7 +18,7 @@ import { useList } from "./store";
 
 const COLUMNS = 7;
 
-export default function Experiments() {
+export function Experiments() {
   const store = useList();
   const list = store.list.value;
   useEffect(() => {

@@ -24,7 +24,7 @@ const LOOKS = 200;
 const UNITS_MAX = 4_000_000;
 const SEEDS = 1_000_000;
 
-export default function Demonstrator({ rate, alpha, units, noun }: Props) {
+export function Demonstrator({ rate, alpha, units, noun }: Props) {
   const seed = seedOf(inputs.value.seed);
   const size = Math.min(UNITS_MAX, Math.max(2 * LOOKS, Math.round(units)));
   const { data, error, retry } = useAnswer<PeekAnswer>("/v1/peek", { seed, looks: LOOKS, units: size, rate, alpha });

@@ -3,28 +3,24 @@
 import { useSignal } from "@preact/signals";
 import type { PlanAnswer } from "../../api/schema";
 import { copy } from "../../copy";
-import { lazy } from "../../lazy";
 import { Dialog } from "../../parts/Dialog";
 import { Failure } from "../../parts/Failure";
 import { Skeleton } from "../../parts/Skeleton";
 import { Chance } from "./Chance";
 import { FromExperiment } from "./FromExperiment";
+import { Demonstrator } from "./Demonstrator";
 import { Form } from "./Form";
 import { Headline } from "./Headline";
 import { fieldOf, isWrong, questionOf, type Wrong } from "./inputs";
+import { StillFinds } from "./StillFinds";
 import { inputs, useAddress, useAnswer } from "./state";
 import { Boundaries, Ways } from "./Ways";
 import { definitionOf } from "./words";
 
-/** Stands below the first screen. */
-const Demonstrator = lazy(() => import("./Demonstrator"));
-/** Only a running experiment asks what it can still find. */
-const StillFinds = lazy(() => import("./StillFinds"));
-
 /** The rate that the demonstration shows for metrics that have none. */
 const USUAL_RATE = 0.05;
 
-export default function Planner() {
+export function Planner() {
   useAddress();
   const it = inputs.value;
   const question = questionOf(it);

@@ -11,7 +11,7 @@ import { AsTable } from "./AsTable";
 import { effects } from "./lines";
 import { difference, findsWords, METHODS, plain, share, tickCount, whenWords } from "./words";
 
-export default function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
+export function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
   const relative = answer.lift !== null;
   const upwards = (answer.lift ?? answer.difference) > 0;
   const of = (it: Still["curve"][number]) => (relative ? (upwards ? it.lift_up : it.lift_down) : upwards ? it.difference_up : it.difference_down);

@@ -19,7 +19,7 @@ import { LEVELS, lookWords, milliseconds, perSecond } from "./words";
 
 const EVERY_MS = 2_000;
 
-export default function Status({ rest }: { rest: string[] }) {
+export function Status({ rest }: { rest: string[] }) {
   const report = useResource<Report>("/v1/status");
   const known = report?.data.value ?? null;
   const error = report?.error.value ?? null;
