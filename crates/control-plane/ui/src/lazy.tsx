@@ -26,7 +26,7 @@ export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): C
     }
     if (failed) {
       // A newer build has other file names, so an old page cannot load its parts any more.
-      return <Failure title="This page could not be loaded." detail="Perhaps a newer build was installed meanwhile. Reload to get it." retry={() => location.reload()} />;
+      return <Failure title="This page could not be loaded." detail="Perhaps a newer build was installed meanwhile. Reload to get it." of={{ error: { value: null }, reload: () => location.reload() }} />;
     }
     return <Skeleton />;
   };

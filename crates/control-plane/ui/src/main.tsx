@@ -7,6 +7,7 @@ import { spoken } from "./announce";
 import { shown, connection, startTicking } from "./freshness";
 import { onKey, startKeys } from "./keys";
 import { lazy } from "./lazy";
+import { Heading } from "./parts/Heading";
 import { go, path, route, startRouter } from "./router";
 import { opened } from "./shell/dialogs";
 import { Top } from "./shell/Top";
@@ -42,16 +43,11 @@ function Page() {
 function Missing() {
   return (
     <div class="in">
-      <div class="head">
-        <div>
-          <h1>Nothing is here</h1>
-          <p class="meta">
-            <span>
-              No page has the address <span class="mono">{path.value}</span>. <a href="/experiments">See all experiments</a>
-            </span>
-          </p>
-        </div>
-      </div>
+      <Heading title="Nothing is here">
+        <span>
+          No page has the address <span class="mono">{path.value}</span>. <a href="/experiments">See all experiments</a>
+        </span>
+      </Heading>
     </div>
   );
 }

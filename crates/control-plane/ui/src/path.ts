@@ -1,7 +1,20 @@
-// Paths of SVG in a box of 1000 by 1000, which the page stretches to any size.
+// What is drawn, in a box of 1000 by 1000 that the page stretches to any size. Pure.
 
 export type Point = [x: number, y: number];
 export const SIZE = 1000;
+
+/** A line or an area; its colours are names of tokens. */
+export interface Ink {
+  d: string;
+  line?: string;
+  width?: number;
+  dashed?: boolean;
+  fill?: string;
+  opacity?: number;
+}
+
+/** A place of the box for a style. */
+export const pct = (at: number): string => `${(at / 10).toFixed(2)}%`;
 
 const text = ([x, y]: Point) => `${x.toFixed(1)} ${y.toFixed(1)}`;
 
@@ -19,3 +32,6 @@ export function steps(points: Point[]): string {
 export const band = (upper: Point[], lower: Point[]): string => (upper.length < 2 ? "" : `${line([...upper, ...[...lower].reverse()])}Z`);
 
 export const across = (y: number): string => `M0 ${y.toFixed(1)}H${SIZE}`;
+
+/** Everything between two corners. */
+export const area = ([left, top]: Point, [right, bottom]: Point): string => `M${text([left, top])}H${right.toFixed(1)}V${bottom.toFixed(1)}H${left.toFixed(1)}Z`;

@@ -3,9 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { History } from "../../api/types";
+import { ofExperiment } from "../../api/client";
 import { useResource } from "../../api/resource";
 import { compare, minimumOf, primaryOf } from "../../model";
 import { Card } from "../../parts/Card";
+import { Sign } from "../../parts/Picture";
+import { Switch } from "../../parts/Switch";
 import { Table } from "../../parts/Table";
 import { pValue } from "../../numbers";
 import { go, query, withQuery } from "../../router";
@@ -26,7 +29,7 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
   const asked = query.value.get("metric");
   const metric = experiment.metrics.find((it) => it.metric === asked) ?? primaryOf(experiment);
   const until = frozen ? `&to=${encodeURIComponent(results.look)}` : "";
-  const path = metric ? `/v1/experiments/${encodeURIComponent(experiment.experiment)}/history?metric=${encodeURIComponent(metric.metric)}${until}` : null;
+  const path = metric ? ofExperiment(experiment.experiment, `history?metric=${encodeURIComponent(metric.metric)}${until}`) : null;
   const history = useResource<History>(path);
   useEffect(() => {
     if (frozen || !history) return;
@@ -65,16 +68,8 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
         </div>
       )}
       <div class="key line">
-        <span>
-          <i class="wait" />
-          waiting period: too few {units(experiment.unit_name)} or events
-        </span>
-        {minimum !== null && (
-          <span>
-            <i class="l" />
-            minimum effect
-          </span>
-        )}
+        <Sign of="wait">waiting period: too few {units(experiment.unit_name)} or events</Sign>
+        {minimum !== null && <Sign of="l">minimum effect</Sign>}
         <span class="grow" />
         <button type="button" class="btn s" aria-pressed={byUnits.value} onClick={() => (byUnits.value = !byUnits.value)}>
           {byUnits.value ? "By time" : `By ${units(experiment.unit_name)}`}
@@ -87,7 +82,7 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
         <div class="tbl-tall">
           <Table
             caption={`${metric.name} at every look shown above`}
-            columns={[{ name: "Look, UTC" }, { name: "Arm" }, { name: units(experiment.unit_name), number: true }, { name: scale, number: true }, { name: "interval", number: true }, { name: "p so far", number: true }]}
+            columns={["Look, UTC", "Arm", `#${units(experiment.unit_name)}`, `#${scale}`, "#interval", "#p so far"]}
             rows={series.flatMap(({ it, points }) => points.map((point) => rowOf(it.name, point, speech)))}
           />
         </div>
@@ -113,14 +108,7 @@ function spanOf(points: Point[], byUnits: boolean): [number, number] {
 
 function Tabs({ experiment, chosen }: { experiment: Shown["experiment"]; chosen: string }) {
   if (experiment.metrics.length < 2) return null;
-  return (
-    <div class="seg" role="group" aria-label="Metric of the charts">
-      {experiment.metrics.map((it) => (
-        <button type="button" aria-pressed={it.metric === chosen} onClick={() => go(withQuery({ metric: it.metric === primaryOf(experiment)?.metric ? null : it.metric }), true)}>
-          {it.name}
-        </button>
-      ))}
-    </div>
-  );
+  const primary = primaryOf(experiment)?.metric;
+  const choose = (metric: string) => go(withQuery({ metric: metric === primary ? null : metric }), true);
+  return <Switch label="Metric of the charts" now={chosen} options={experiment.metrics.map((it) => [it.metric, it.name] as const)} choose={choose} />;
 }
-

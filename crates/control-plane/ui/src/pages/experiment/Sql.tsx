@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { Results } from "../../api/types";
+import { ofExperiment } from "../../api/client";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
 import { Card } from "../../parts/Card";
@@ -18,7 +19,6 @@ export function Sql({ experiment, results }: Shown) {
   const id = experiment.experiment;
   const asked = query.value.get("metric") ?? primaryOf(experiment)?.metric ?? "";
   const text = sqlOf(experiment, asked, results.look);
-  const base = `/v1/experiments/${encodeURIComponent(id)}`;
   const look = `?look=${encodeURIComponent(results.look)}`;
   const copySql = () =>
     copy(text).then(() => {
@@ -40,7 +40,7 @@ export function Sql({ experiment, results }: Shown) {
           <button type="button" class="btn s" onClick={() => save(`${id}.json`, "application/json", JSON.stringify(results, null, 2))}>
             JSON
           </button>
-          <a class="btn s" href={`${base}/results.csv${look}`} download={`${id}.csv`}>
+          <a class="btn s" href={ofExperiment(id, `results.csv${look}`)} download={`${id}.csv`}>
             CSV
           </a>
         </span>

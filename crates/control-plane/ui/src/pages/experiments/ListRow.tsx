@@ -4,7 +4,8 @@ import type { List, Row } from "../../api/types";
 import { coversZero } from "../../model";
 import { count, lift, percent, range } from "../../numbers";
 import { Icon } from "../../parts/Icon";
-import { Interval, type Kind } from "../../parts/Interval";
+import { Interval, type Kind, NoInterval } from "../../parts/Interval";
+import { Figures } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
 import { Say } from "../../parts/Say";
 import { experimentPath, go } from "../../router";
@@ -75,7 +76,7 @@ function Effect({ row, label }: { row: Row; label: string }) {
           <span class="faint">–</span>
         </td>
         <td role="cell" class="fx">
-          <Interval scale={EFFECTS} low={null} point={null} high={null} kind="same" arm={0} marks={marks} shown={false} label="No interval yet" />
+          <NoInterval scale={EFFECTS} marks={marks} label="No interval yet" />
         </td>
       </>
     );
@@ -90,8 +91,7 @@ function Effect({ row, label }: { row: Row; label: string }) {
   return (
     <>
       <td role="cell" class={kind === "void" ? "num void" : "num"}>
-        <span class="big">{lift(primary.lift, decimals)}</span>
-        <span class="rng">{text}</span>
+        <Figures point={lift(primary.lift, decimals)} range={text} />
       </td>
       <td role="cell" class="fx">
         <Interval scale={EFFECTS} low={ends[0]} point={scaled(primary.lift)} high={ends[1]} kind={kind} arm={armIndex(row)} marks={marks} shown={unit !== null} label={unit === null ? "No minimum effect is set" : `${label} Lift ${lift(primary.lift, decimals)}, interval ${text}`} />
