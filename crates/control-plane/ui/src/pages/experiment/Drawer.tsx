@@ -1,6 +1,7 @@
 // Everything that is known of one comparison, in full precision.
 
 import type { Experiment } from "../../api/types";
+import { COHORTS, cohortArm, KEYS } from "../../cohorts";
 import { type Comparison, controlOf } from "../../model";
 import { count, exact, pValue } from "../../numbers";
 import { Facts } from "../../parts/Facts";
@@ -81,16 +82,16 @@ export function Drawer({ experiment, it }: { experiment: Experiment; it: Compari
   );
 }
 
-const COHORTS = { "1h": "last hour", "24h": "last 24 h", "7d": "last 7 days" } as const;
-
-/** How those who came lately do, beside all: a change that the whole hides shows here first. */
 function cohortRows(experiment: Experiment, it: Comparison): [string, string][] {
   const control = controlOf(experiment);
-  const arms = [control?.variant ?? "", it.arm.variant];
-  return (["1h", "24h", "7d"] as const).flatMap((key) =>
-    arms.map((variant, at): [string, string] => {
-      const of = it.metric.cohorts?.[key].variants[variant];
-      return [`${at === 0 ? (control?.name ?? variant) : it.name}, ${COHORTS[key]}`, of ? `${exact(of.mean)} (${count(of.units)})` : "–"];
+  const arms = [
+    [control?.variant ?? "", control?.name ?? "Control"],
+    [it.arm.variant, it.name],
+  ] as const;
+  return KEYS.flatMap((key) =>
+    arms.map(([variant, name]): [string, string] => {
+      const [units, mean] = cohortArm(it.metric, key, variant, exact);
+      return [`${name}, ${COHORTS[key]}`, units === "–" ? units : `${mean} (${units})`];
     }),
   );
 }

@@ -2,17 +2,20 @@
 
 import { useSignal } from "@preact/signals";
 import type { Metric } from "../../api/types";
+import { COHORTS, cohortOf, KEYS } from "../../cohorts";
 import { lazy } from "../../lazy";
 import { compare, type Comparison, controlOf, hasInterval } from "../../model";
 import { pValue } from "../../numbers";
 import { Card } from "../../parts/Card";
 import { Axis } from "../../parts/Interval";
 import { Icon } from "../../parts/Icon";
+import { Menu } from "../../parts/Menu";
 import { Picture, Sign, Value } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
 import { type Header, HeadRow } from "../../parts/Table";
 import { ArmName } from "../../parts/Shape";
 import type { Scale as Lines } from "../../scale";
+import { go, query, withQuery } from "../../router";
 import { opened } from "../../shell/dialogs";
 import { minimumText } from "../../words/lifts";
 import { capital, inner } from "../../words/part";
@@ -21,6 +24,7 @@ import { axisFor, drawn, marksOf, type Speech, speechOf, tickText } from "../../
 import type { Scale } from "../../columns";
 import type { Shown } from "./Experiment";
 
+const CohortTable = lazy(async () => (await import("./later")).CohortTable);
 const Drawer = lazy(async () => (await import("./later")).Drawer);
 
 const ROLES = { primary: 0, guardrail: 1, secondary: 2 } as const;
@@ -28,6 +32,7 @@ const COLUMNS = 7;
 
 export function Metrics({ experiment, results, scale }: Shown) {
   const open = useSignal<string | null>(null);
+  const cohort = cohortOf(query.value);
   const metrics = [...experiment.metrics].sort((a, b) => ROLES[a.role] - ROLES[b.role]);
   const groups = metrics.map((metric) => ({ metric, comparisons: compare(experiment, metric), marks: marksOf(metric, scale) }));
   const control = controlOf(experiment);
@@ -61,9 +66,17 @@ export function Metrics({ experiment, results, scale }: Shown) {
       title="Metrics"
       about={about}
       side={
-        <button type="button" class="btn s" onClick={() => (opened.value = "how")}>
-          How to read this
-        </button>
+        <span class="acts-row">
+          {experiment.metrics.some((it) => it.cohorts) && (
+            <Menu
+              label={`Cohort: ${cohort ? COHORTS[cohort] : "all"}`}
+              choices={[null, ...KEYS].map((to) => ({ text: to ? `First exposed in the ${COHORTS[to]}` : "All", chosen: to === cohort, choose: () => go(withQuery({ cohort: to }), true) }))}
+            />
+          )}
+          <button type="button" class="btn s" onClick={() => (opened.value = "how")}>
+            How to read this
+          </button>
+        </span>
       }
     >
       <table class="forest" role="table">
@@ -107,6 +120,7 @@ export function Metrics({ experiment, results, scale }: Shown) {
         })}
       </table>
       <Key harm={groups.some((it) => it.marks.harm != null)} minimum={groups.some((it) => it.marks.minimum != null)} />
+      {cohort && <CohortTable experiment={experiment} cohort={cohort} scale={scale} />}
     </Card>
   );
 }

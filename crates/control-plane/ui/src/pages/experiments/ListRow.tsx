@@ -8,6 +8,7 @@ import { Interval, type Kind, NoInterval } from "../../parts/Interval";
 import { Figures } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
 import { Say } from "../../parts/Say";
+import { Word } from "../../parts/Word";
 import { experimentPath, go } from "../../router";
 import type { Scale } from "../../scale";
 import { age } from "../../times";
@@ -42,7 +43,9 @@ export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: num
         <Pill {...rowPill(row, ageMs)} />
       </td>
       <td role="cell" class="say">
-        <Say parts={sentence} />
+        <Word text={textOf(sentence)}>
+          <Say parts={sentence} />
+        </Word>
       </td>
       <Effect row={row} label={textOf(sentence)} />
       <Units row={row} />
@@ -55,7 +58,7 @@ export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: num
               <span class={health.tone === "good" ? "yes" : undefined}>
                 <Icon name={health.tone === "good" ? "ok" : "warn"} />
               </span>{" "}
-              {health.text}
+              <Word text={health.text} />
             </span>
             <span class="rng">{row.status === "stopped" ? "stopped" : age(ageMs)}</span>
           </>
