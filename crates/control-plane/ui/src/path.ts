@@ -35,3 +35,23 @@ export const across = (y: number): string => `M0 ${y.toFixed(1)}H${SIZE}`;
 
 /** Everything between two corners. */
 export const area = ([left, top]: Point, [right, bottom]: Point): string => `M${text([left, top])}H${right.toFixed(1)}V${bottom.toFixed(1)}H${left.toFixed(1)}Z`;
+
+/** Where something stands: from the left and from the top of the box. */
+export interface Tick {
+  at: number;
+  /** Lines of it are parted by line breaks. */
+  text: string;
+  /** Left out where there is little room. */
+  extra?: boolean;
+}
+
+/** Every second one is left out where there is little room. */
+export const alternate = (ticks: Tick[]): Tick[] => ticks.map((tick, at) => ({ ...tick, extra: at % 2 === 1 }));
+
+/** All that a picture shows, from its back to its front. */
+export const layers = (y: Tick[], level: number | undefined, inks: Ink[]): Ink[] => [
+  ...inks.filter((it) => !it.line),
+  ...y.filter((tick) => tick.at !== level).map((tick) => ({ d: across(tick.at), line: "grid" })),
+  ...(level === undefined ? [] : [{ d: across(level), line: "ink-3", dashed: true }]),
+  ...inks.filter((it) => it.line),
+];

@@ -4,17 +4,8 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, CSSProperties } from "preact";
 import { useId, useRef } from "preact/hooks";
-import { across, type Ink, pct, SIZE } from "../path";
+import { type Ink, layers, pct, SIZE, type Tick } from "../path";
 import { hold } from "../scale";
-
-/** Where something stands: from the left and from the top of the box. */
-export interface Tick {
-  at: number;
-  /** Lines of it are parted by line breaks. */
-  text: string;
-  /** Left out where there is little room. */
-  extra?: boolean;
-}
 
 /** A point that is read: its first line is strong. */
 export interface Reading {
@@ -38,17 +29,6 @@ export interface Props {
   /** What is written on it. */
   children?: ComponentChildren;
 }
-
-/** Every second one is left out where there is little room. */
-export const alternate = (ticks: Tick[]): Tick[] => ticks.map((tick, at) => ({ ...tick, extra: at % 2 === 1 }));
-
-/** All that a picture shows, from its back to its front. */
-export const layers = (y: Tick[], level: number | undefined, inks: Ink[]): Ink[] => [
-  ...inks.filter((it) => !it.line),
-  ...y.filter((tick) => tick.at !== level).map((tick) => ({ d: across(tick.at), line: "grid" })),
-  ...(level === undefined ? [] : [{ d: across(level), line: "ink-3", dashed: true }]),
-  ...inks.filter((it) => it.line),
-];
 
 const TIP_WIDTH = 250;
 const PAGE = 10;

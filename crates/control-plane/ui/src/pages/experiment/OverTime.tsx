@@ -5,20 +5,19 @@ import { useEffect } from "preact/hooks";
 import type { History } from "../../api/types";
 import { ofExperiment } from "../../api/client";
 import { useResource } from "../../api/resource";
-import { compare, minimumOf, primaryOf } from "../../model";
+import { primaryOf } from "../../model";
 import { Card } from "../../parts/Card";
 import { Sign } from "../../parts/Picture";
 import { Switch } from "../../parts/Switch";
 import { Table } from "../../parts/Table";
 import { pValue } from "../../numbers";
 import { go, query, withQuery } from "../../router";
-import { reachOf } from "../../scale";
 import { moment } from "../../times";
 import { units } from "../../words/part";
 import { ArmChart } from "./ArmChart";
-import { type Speech, speechOf } from "../../columns";
+import type { Speech } from "../../columns";
 import type { Shown } from "./Experiment";
-import { type Point, pointsOf, withNewest } from "./series";
+import { type Point, spanOf, timesOf } from "./series";
 
 /** The line goes on by itself with each look; what was thinned on the way is fetched again now and then. */
 const REFRESH_MS = 60_000;
@@ -37,24 +36,7 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
     return () => clearInterval(timer);
   }, [history, frozen]);
   if (!metric) return null;
-  const comparisons = compare(experiment, metric);
-  const speech = speechOf(metric, comparisons, scale);
-  const control = metric.variants.find((it) => it.control);
-  const series = comparisons.map((it) => {
-    const pair = (control?.units ?? 0) + it.arm.units;
-    return { it, points: withNewest(pointsOf(history?.data.value ?? null, metric.metric, it.arm.variant, scale), it.arm, pair, results, scale) };
-  });
-  const ok = series.flatMap(({ points }) => points.filter((it) => it.ok));
-  const base = scale === "lift" ? 1 : (control?.mean ?? null);
-  const minimum = metric.role === "guardrail" || base === null ? null : (minimumOf(metric) ?? 0) * base || null;
-  const lasts = series.flatMap(({ points }) => points.slice(-1)).flatMap((it) => [it.low, it.high]);
-  const y = reachOf(
-    ok.map((it) => [it.low, it.high]),
-    ok.flatMap((it) => it.value ?? []),
-    [Math.min(0, ...lasts.filter((it) => it !== null)), Math.max(0, ...lasts.filter((it) => it !== null))],
-    minimum === null ? [] : [minimum],
-  );
-  const all = series.flatMap((it) => it.points);
+  const { series, all, y, minimum, speech } = timesOf(experiment, results, metric, history?.data.value ?? null, scale);
   const about = `Cumulative ${scale === "lift" ? "lift" : "difference"} with its interval at every look, and below it the always-valid p, which can only fall. ${byUnits.value ? "The axis counts" : "Second line of the axis:"} ${units(experiment.unit_name)} in the pair.`;
   return (
     <Card id="time" class="block" title="Over time" about={about} side={<Tabs experiment={experiment} chosen={metric.metric} />}>
@@ -99,12 +81,6 @@ const rowOf = (name: string, it: Point, speech: Speech) => [
   it.ok ? speech.range({ low: it.low, point: it.value, high: it.high, shape: "bounded" }) : "–",
   pValue(it.p),
 ];
-
-/** All panels have the same axes. */
-function spanOf(points: Point[], byUnits: boolean): [number, number] {
-  const values = points.map((it) => (byUnits ? it.units : it.at));
-  return [byUnits ? 0 : Math.min(...values), Math.max(...values)];
-}
 
 function Tabs({ experiment, chosen }: { experiment: Shown["experiment"]; chosen: string }) {
   if (experiment.metrics.length < 2) return null;

@@ -1,29 +1,43 @@
 // SQL and export: the same numbers elsewhere, and where they come from.
 
 import { useSignal } from "@preact/signals";
-import type { Results } from "../../api/types";
-import { ofExperiment } from "../../api/client";
+import type { History, Metric, Results } from "../../api/types";
+import { get, ofExperiment } from "../../api/client";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
 import { Card } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
+import { Menu } from "../../parts/Menu";
 import { query } from "../../router";
+import { provenanceOf } from "./provenance";
 import type { Shown } from "./Experiment";
 
 const KEYWORDS = /\b(SELECT|FROM|WHERE|AND|ORDER BY|FINAL)\b/;
-/** More partitions than this are counted, and named in the JSON. */
-const OFFSETS_MAX = 8;
-
-export function Sql({ experiment, results }: Shown) {
+export function Sql({ experiment, results, scale }: Shown) {
   const copied = useSignal(false);
   const id = experiment.experiment;
-  const asked = query.value.get("metric") ?? primaryOf(experiment)?.metric ?? "";
-  const text = sqlOf(experiment, asked, results.look);
+  const asked = query.value.get("metric");
+  const metric = experiment.metrics.find((it) => it.metric === asked) ?? primaryOf(experiment);
+  const text = sqlOf(experiment, metric?.metric ?? "", results.look);
   const look = `?look=${encodeURIComponent(results.look)}`;
   const copySql = () =>
     copy(text).then(() => {
       copied.value = true;
       setTimeout(() => (copied.value = false), 2000);
+    });
+  const problem = useSignal("");
+  const picture = async (name: string, draw: (pictures: typeof import("./pictures"), of: Metric) => string | Promise<string>) => {
+    problem.value = "";
+    try {
+      if (metric) save(`${id}-${metric.metric}-${name}.svg`, "image/svg+xml", await draw(await import("./pictures"), metric));
+    } catch (failure) {
+      problem.value = `The picture could not be drawn: ${failure instanceof Error ? failure.message : "unknown"}`;
+    }
+  };
+  const overTime = () =>
+    picture("over-time", async (it, of) => {
+      const history = await get<History>(ofExperiment(id, `history?metric=${encodeURIComponent(of.metric)}&to=${encodeURIComponent(results.look)}`));
+      return it.overTimeSvg(experiment, results, of, history, scale);
     });
   return (
     <Card
@@ -43,12 +57,24 @@ export function Sql({ experiment, results }: Shown) {
           <a class="btn s" href={ofExperiment(id, `results.csv${look}`)} download={`${id}.csv`}>
             CSV
           </a>
+          <Menu
+            label="SVG"
+            choices={[
+              { text: `${metric?.name} over time`, choose: overTime },
+              { text: `${metric?.name}, intervals`, choose: () => picture("intervals", (it, of) => it.intervalsSvg(experiment, results, of, scale)) },
+            ]}
+          />
         </span>
       }
     >
       <pre class="flat" tabIndex={0} role="region" aria-label="SQL">
         {text.split(KEYWORDS).map((part) => (KEYWORDS.test(part) ? <b>{part}</b> : part))}
       </pre>
+      {problem.value && (
+        <p class="empty t-warn" role="alert">
+          {problem.value}
+        </p>
+      )}
       <Provenance results={results} looks={experiment.looks_evaluated} />
     </Card>
   );
@@ -65,18 +91,11 @@ ORDER BY segment, segment_value, variant`;
 }
 
 function Provenance({ results, looks }: { results: Results; looks: number }) {
-  const { provenance } = results;
-  const all = Object.entries(provenance.offsets).sort(([a], [b]) => Number(a) - Number(b));
-  const offsets = all.slice(0, OFFSETS_MAX).map(([partition, [from, to]]) => `${partition}:[${from},${to})`);
-  const more = all.length > OFFSETS_MAX ? ` and ${all.length - OFFSETS_MAX} more` : "";
   return (
     <div class="prov">
-      <Fact name="Look" value={results.look} />
-      <Fact name="Offsets" value={offsets.join(" ") + more} />
-      <Fact name="Log" value={provenance.log} />
-      <Fact name="Revision" value={String(provenance.config_version)} />
-      <Fact name="Semantics" value={String(provenance.semantics)} />
-      <Fact name="Build" value={provenance.build} />
+      {provenanceOf(results).map(([name, value]) => (
+        <Fact name={name} value={value} />
+      ))}
       <Fact name="Aligned looks" value={looks.toLocaleString("en")} />
       <span>
         Verify: <span class="mono">assay replay --json</span> on these offsets gives this JSON

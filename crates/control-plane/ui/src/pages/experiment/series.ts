@@ -1,8 +1,10 @@
 // The history of one comparison, read from columns into points, in the scale that is shown.
 
-import type { Arm, History, Results } from "../../api/types";
+import type { Arm, Experiment, History, Metric, Results } from "../../api/types";
 import { millis } from "../../times";
-import type { Scale } from "../../columns";
+import { marksOf, type Scale, speechOf } from "../../columns";
+import { compare } from "../../model";
+import { reachOf } from "../../scale";
 
 export interface Point {
   look: string;
@@ -77,3 +79,27 @@ export function runs(points: Point[]): Point[][] {
 
 const GAP_TIMES = 20;
 const GAP_LEAST_MS = 5 * 60_000;
+
+/** Lines of all arms of a metric, and the axis that they share. */
+export function timesOf(experiment: Experiment, results: Results, metric: Metric, history: History | null, scale: Scale) {
+  const comparisons = compare(experiment, metric);
+  const control = metric.variants.find((it) => it.control);
+  const series = comparisons.map((it) => ({ it, points: withNewest(pointsOf(history, metric.metric, it.arm.variant, scale), it.arm, (control?.units ?? 0) + it.arm.units, results, scale) }));
+  const all = series.flatMap((it) => it.points);
+  const ok = all.filter((it) => it.ok);
+  const { minimum = null } = marksOf(metric, scale);
+  const lasts = series.flatMap(({ points }) => points.slice(-1)).flatMap((it) => [it.low, it.high].filter((end) => end !== null));
+  const y = reachOf(
+    ok.map((it) => [it.low, it.high]),
+    ok.flatMap((it) => it.value ?? []),
+    [Math.min(0, ...lasts), Math.max(0, ...lasts)],
+    minimum === null ? [] : [minimum],
+  );
+  return { series, all, y, minimum, speech: speechOf(metric, comparisons, scale) };
+}
+
+/** All panels have the same axes. */
+export function spanOf(points: Point[], byUnits: boolean): [number, number] {
+  const values = points.map((it) => (byUnits ? it.units : it.at));
+  return [byUnits ? 0 : Math.min(...values), Math.max(...values)];
+}

@@ -2,8 +2,8 @@
 
 import type { PlanAnswer } from "../../api/schema";
 import { Card } from "../../parts/Card";
-import { alternate, beside, Upright } from "../../parts/Plot";
-import { line, pct, SIZE, steps } from "../../path";
+import { beside, Upright } from "../../parts/Plot";
+import { alternate, line, pct, SIZE, steps } from "../../path";
 import { count, percent } from "../../numbers";
 import { Chart } from "./Chart";
 import { endOf, shares, sizeTicks, stepAt, stepped, valueAt } from "./lines";

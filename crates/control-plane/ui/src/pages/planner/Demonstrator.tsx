@@ -3,8 +3,7 @@
 import type { PeekAnswer } from "../../api/schema";
 import { Card } from "../../parts/Card";
 import { Failure } from "../../parts/Failure";
-import { alternate } from "../../parts/Plot";
-import { area, line, pct, SIZE, steps, type Point } from "../../path";
+import { alternate, area, line, pct, SIZE, steps, type Point } from "../../path";
 import { count, percent, plural, pValue } from "../../numbers";
 import { pAxis } from "../../scale";
 import { Chart } from "./Chart";

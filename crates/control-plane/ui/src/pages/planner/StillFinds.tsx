@@ -2,9 +2,9 @@
 
 import type { PlanAnswer, Still } from "../../api/schema";
 import { Card } from "../../parts/Card";
-import { alternate, beside, Upright } from "../../parts/Plot";
+import { beside, Upright } from "../../parts/Plot";
 import { Table } from "../../parts/Table";
-import { line, pct, SIZE, type Point } from "../../path";
+import { alternate, line, pct, SIZE, type Point } from "../../path";
 import { count } from "../../numbers";
 import { rangeOf, ticksOf } from "../../scale";
 import { capital } from "../../words/part";

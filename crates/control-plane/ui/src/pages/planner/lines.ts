@@ -1,8 +1,7 @@
 // Where the lines of the planner's pictures go. Pure.
 
 import type { PeekAnswer, PlanAnswer, StillFinds } from "../../api/schema";
-import type { Tick } from "../../parts/Plot";
-import { type Point, SIZE } from "../../path";
+import { type Point, SIZE, type Tick } from "../../path";
 import { ticksOf } from "../../scale";
 import { plain, tickCount } from "./words";
 
