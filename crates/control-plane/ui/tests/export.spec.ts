@@ -20,7 +20,7 @@ for (const [choice, end, words] of [
     await page.goto(`data:image/svg+xml,${encodeURIComponent(svg)}`);
     await expect(page.locator("text", { hasText: words }).first()).toBeVisible();
     // The paper is white in the dark theme, too.
-    await expect(page.locator("rect").first()).toHaveAttribute("fill", "#ffffff");
+    await expect(page.locator("rect").first()).toHaveAttribute("fill", /^#fff(fff)?$/);
     const outside = await page.evaluate(() => {
       const page = document.documentElement.getBoundingClientRect();
       return [...document.querySelectorAll("text")].map((it) => [it.textContent, it.getBoundingClientRect()] as const).filter(([, box]) => box.left < page.left || box.right > page.right || box.bottom > page.bottom).map(([text]) => text);

@@ -26,10 +26,11 @@ export function Sql({ experiment, results, scale }: Shown) {
       setTimeout(() => (copied.value = false), 2000);
     });
   const problem = useSignal("");
-  const picture = async (name: string, draw: (pictures: typeof import("./pictures"), of: Metric) => string | Promise<string>) => {
+  const picture = async (name: string, draw: (it: typeof import("./pictures"), of: Metric) => string | Promise<string>) => {
     problem.value = "";
     try {
-      if (metric) save(`${id}-${metric.metric}-${name}.svg`, "image/svg+xml", await draw(await import("./pictures"), metric));
+      const pictures = await import("./pictures");
+      if (metric) save(`${id}-${metric.metric}-${name}.svg`, "image/svg+xml", pictures.inked(await draw(pictures, metric), lightToken));
     } catch (failure) {
       problem.value = `The picture could not be drawn: ${failure instanceof Error ? failure.message : "unknown"}`;
     }
@@ -78,6 +79,12 @@ export function Sql({ experiment, results, scale }: Shown) {
       <Provenance results={results} looks={experiment.looks_evaluated} />
     </Card>
   );
+}
+
+/** A colour as paper has it, whatever theme the page has. */
+function lightToken(name: string): string {
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]) as CSSStyleRule[];
+  return rules.find((it) => it.selectorText === ":root")?.style.getPropertyValue(`--${name}`).trim() ?? "none";
 }
 
 const quoted = (value: string) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;

@@ -12,6 +12,8 @@ import { armPicture } from "./armPicture";
 import { provenanceOf } from "./provenance";
 import { spanOf, timesOf } from "./series";
 
+export { inked } from "./svg";
+
 const ROW = 46;
 
 const titled = (experiment: Experiment, metric: Metric, what: string) => `${experiment.title || experiment.experiment} · ${inner(metric.name)}, ${what}`;

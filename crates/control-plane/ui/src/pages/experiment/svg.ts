@@ -15,22 +15,11 @@ export interface Panel {
   words?: { at: Point; text: string; tone?: string; end?: boolean }[];
 }
 
-/** Those of the light theme: a file has no stylesheet to ask. */
-export const LIGHT: Record<string, string> = {
-  surface: "#ffffff",
-  grid: "#ecece8",
-  ink: "#16181d",
-  "ink-2": "#474d59",
-  "ink-3": "#666c78",
-  better: "#0a5ca3",
-  "better-band": "#bcd8f0",
-  worse: "#b0420a",
-  "worse-band": "#f3c7ad",
-  same: "#5b6270",
-  "same-soft": "#ebebe7",
-  "same-band": "#dcdcd6",
-  alarm: "#9d1534",
-};
+/** Names of colours, until they are inked. */
+const colour = (name: string | undefined) => (name ? `var(--${name})` : "none");
+
+/** With the colours themselves: a file has no stylesheet to ask. */
+export const inked = (svg: string, token: (name: string) => string): string => svg.replace(/var\(--([\w-]+)\)/g, (_, name: string) => token(name));
 
 const [WIDTH, LEFT, RIGHT] = [960, 190, 30];
 const ACROSS = WIDTH - LEFT - RIGHT;
@@ -39,7 +28,6 @@ const LINE = 15;
 const FOOT = 150;
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-const colour = (name: string | undefined) => (name && LIGHT[name]) || "none";
 
 /** Lines of text, the first at `y`. */
 function words(x: number, y: number, text: string, { anchor = "start", size = 11, tone = "ink-2", weight = 400 } = {}): string {
@@ -89,7 +77,7 @@ export function svgOf(title: string, panels: Panel[], facts: string[]): string {
   const height = top + foot.length * LINE + 8;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="Inter, system-ui, sans-serif" role="img">
 <title>${escaped(title)}</title>
-<rect width="${WIDTH}" height="${height}" fill="${LIGHT.surface}"/>
+<rect width="${WIDTH}" height="${height}" fill="${colour("surface")}"/>
 ${words(24, 30, title, { size: 16, tone: "ink", weight: 600 })}
 ${drawn.join("\n")}
 ${words(24, top + 10, foot.join("\n"), { tone: "ink-3", size: 10 })}

@@ -5,7 +5,7 @@ import { Card } from "../../parts/Card";
 import { Failure } from "../../parts/Failure";
 import { alternate, area, line, pct, SIZE, steps, type Point } from "../../path";
 import { count, percent, plural, pValue } from "../../numbers";
-import { pAxis } from "../../scale";
+import { pAxis, rangeOf } from "../../scale";
 import { Chart } from "./Chart";
 import { seedOf } from "./inputs";
 import { falls, leastOf, looksAt, } from "./lines";
@@ -108,14 +108,10 @@ function Path({ peek, noun }: { peek: PeekAnswer; noun: string }) {
   );
 }
 
-const TOPS = [0.2, 0.4, 0.6, 0.8, 1];
-
 function Shares({ peek }: { peek: PeekAnswer }) {
   const { ever, alpha } = peek;
   const most = ever.at(-1)?.looks ?? 1;
-  const highest = Math.max(alpha, ...ever.map((it) => it.ordinary.theory));
-  const top = TOPS.find((it) => it >= highest * 1.02) ?? 1;
-  const grid = [0, top / 4, top / 2, (3 * top) / 4, top];
+  const { high: top, ticks: grid } = rangeOf([0, alpha, ...ever.map((it) => it.ordinary.theory)], 5);
   const x = (looks: number) => looksAt(looks, most);
   const y = (value: number) => SIZE * (1 - value / top);
   const points = (of: (it: PeekAnswer["ever"][number]) => number) => ever.map((it): Point => [x(it.looks), y(of(it))]);
