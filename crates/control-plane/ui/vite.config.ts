@@ -2,11 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, minifySync, type Plugin } from "vite";
 
 // Runs before the first paint, so it must be a classic script of its own: a module would come after the page is drawn in the wrong theme.
 function themeFirst(): Plugin {
-  const source = readFileSync(new URL("./src/theme-first.js", import.meta.url), "utf8");
+  const source = minifySync("theme-first.js", readFileSync(new URL("./src/theme-first.js", import.meta.url), "utf8")).code;
   const name = `assets/theme-${createHash("sha256").update(source).digest("hex").slice(0, 8)}.js`;
   return {
     name: "theme-first",

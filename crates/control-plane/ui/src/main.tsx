@@ -13,14 +13,16 @@ import { opened } from "./shell/dialogs";
 import { Top } from "./shell/Top";
 import { nextTheme, startTheme } from "./theme";
 
-const Experiments = lazy(async () => (await import("./pages/overview")).Experiments);
-const Find = lazy(async () => (await import("./pages/overview")).Find);
-const KeyList = lazy(async () => (await import("./pages/overview")).KeyList);
-const Experiment = lazy(async () => (await import("./pages/experiment/Experiment")).Experiment);
-const Versions = lazy(async () => (await import("./pages/experiment/later")).Versions);
-const HowToRead = lazy(async () => (await import("./pages/experiment/later")).HowToRead);
-const Planner = lazy(async () => (await import("./pages/planner/Planner")).Planner);
-const Status = lazy(async () => (await import("./pages/overview")).Status);
+const overview = () => import("./pages/overview");
+const later = () => import("./pages/experiment/later");
+const Experiments = lazy(() => overview().then((it) => it.Experiments));
+const Status = lazy(() => overview().then((it) => it.Status));
+const Find = lazy(() => overview().then((it) => it.Find));
+const KeyList = lazy(() => overview().then((it) => it.KeyList));
+const Experiment = lazy(() => import("./pages/experiment/Experiment").then((it) => it.Experiment));
+const Versions = lazy(() => later().then((it) => it.Versions));
+const HowToRead = lazy(() => later().then((it) => it.HowToRead));
+const Planner = lazy(() => import("./pages/planner/Planner").then((it) => it.Planner));
 
 function Page() {
   const it = route.value;

@@ -21,8 +21,8 @@ import { VerdictCard } from "./VerdictCard";
 import { useTold } from "./told";
 
 /** What stands below the first screen comes a moment later. */
-const Provisional = lazy(async () => (await import("./later")).Provisional);
-const Below = lazy(async () => (await import("./later")).Below);
+const Provisional = lazy(() => import("./later").then((it) => it.Provisional));
+const Below = lazy(() => import("./later").then((it) => it.Below));
 
 /** What the parts of the page are given. */
 export interface Shown {

@@ -24,8 +24,8 @@ import { axisFor, drawn, marksOf, type Speech, speechOf, tickText } from "../../
 import type { Scale } from "../../columns";
 import type { Shown } from "./Experiment";
 
-const CohortTable = lazy(async () => (await import("./later")).CohortTable);
-const Drawer = lazy(async () => (await import("./later")).Drawer);
+const CohortTable = lazy(() => import("./later").then((it) => it.CohortTable));
+const Drawer = lazy(() => import("./later").then((it) => it.Drawer));
 
 const ROLES = { primary: 0, guardrail: 1, secondary: 2 } as const;
 const COLUMNS = 7;
