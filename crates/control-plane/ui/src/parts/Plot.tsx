@@ -94,7 +94,7 @@ export function Plot({ label, height = "", x, y, level, twoLines, readings = [],
           {children}
         </span>
         {reading && <span class="cursor on" style={{ left: pct(reading.x) }} />}
-        {reading && <Tip reading={reading} box={box.current} />}
+        {reading && <Tip reading={reading} />}
         {readable && (
           <span class="vh" id={id} aria-live="off">
             {spoken ?? "Use the arrow keys to read the points."}
@@ -111,19 +111,14 @@ export function Plot({ label, height = "", x, y, level, twoLines, readings = [],
   );
 }
 
-/** Beside the point, and always inside the window. */
-function Tip({ reading, box }: { reading: Reading; box: HTMLElement | null }) {
-  const area = box?.getBoundingClientRect();
-  if (!area) return null;
-  const point = area.left + (area.width * reading.x) / SIZE;
-  const wanted = reading.x > 600 ? point - TIP_WIDTH - 14 : point + 14;
-  const left = hold(wanted, 8, Math.max(8, innerWidth - TIP_WIDTH - 8));
-  const top = hold(area.top + (area.height * hold(reading.y, 0, 700)) / SIZE, 8, innerHeight - 90);
-  const [head, ...lines] = reading.lines;
+/** Beside the point, and always inside the picture. */
+function Tip({ reading: { x, y, lines } }: { reading: Reading }) {
+  const [head, ...rest] = lines;
+  const left = `clamp(0px, calc(${pct(x)} + ${x > 600 ? -TIP_WIDTH - 14 : 14}px), calc(100% - ${TIP_WIDTH}px))`;
   return (
-    <span class="tip on" style={{ left: `${left}px`, top: `${top}px`, maxWidth: `${TIP_WIDTH}px` }} aria-hidden="true">
+    <span class="tip on" style={{ left, top: pct(hold(y, 0, 700)), maxWidth: `${TIP_WIDTH}px` }} aria-hidden="true">
       <b>{head}</b>
-      {lines.map((text) => (
+      {rest.map((text) => (
         <div>{text}</div>
       ))}
     </span>

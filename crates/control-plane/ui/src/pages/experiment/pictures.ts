@@ -17,7 +17,7 @@ export { inked } from "./svg";
 const ROW = 46;
 
 const titled = (experiment: Experiment, metric: Metric, what: string) => `${experiment.title || experiment.experiment} · ${inner(metric.name)}, ${what}`;
-const factsOf = (experiment: Experiment, results: Results) => [experiment.experiment, ...provenanceOf(results).map(([name, value]) => `${name.toLowerCase()} ${value}`)];
+const factsOf = (experiment: Experiment, results: Results) => [`Experiment ${experiment.experiment}`, ...provenanceOf(results).map((it) => it.join(" "))];
 
 export function overTimeSvg(experiment: Experiment, results: Results, metric: Metric, history: History, scale: Scale): string {
   const { series, y, minimum, speech, all } = timesOf(experiment, results, metric, history, scale);

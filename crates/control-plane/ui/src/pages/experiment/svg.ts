@@ -24,10 +24,8 @@ export const inked = (svg: string, token: (name: string) => string): string => s
 const [WIDTH, LEFT, RIGHT] = [960, 190, 30];
 const ACROSS = WIDTH - LEFT - RIGHT;
 const LINE = 15;
-/** Letters of a line at the foot. */
-const FOOT = 150;
 
-const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+const escaped = (text: string) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 
 /** Lines of text, the first at `y`. */
 function words(x: number, y: number, text: string, { anchor = "start", size = 11, tone = "ink-2", weight = 400 } = {}): string {
@@ -58,14 +56,7 @@ function panel(it: Panel, top: number): [svg: string, height: number] {
   return [parts.join("\n"), head + it.height + lines * LINE + 16];
 }
 
-/** As many words in a line as fit. */
-export function wrapped(facts: string[], most = FOOT): string[] {
-  return facts.reduce<string[]>((lines, fact) => {
-    const last = lines.at(-1);
-    return last !== undefined && last.length + fact.length < most ? [...lines.slice(0, -1), `${last} · ${fact}`] : [...lines, fact];
-  }, []);
-}
-
+/** `facts` say where the numbers come from, a line for each. */
 export function svgOf(title: string, panels: Panel[], facts: string[]): string {
   let top = 44;
   const drawn = panels.map((it) => {
@@ -73,14 +64,13 @@ export function svgOf(title: string, panels: Panel[], facts: string[]): string {
     top += height;
     return svg;
   });
-  const foot = wrapped(facts);
-  const height = top + foot.length * LINE + 8;
+  const height = top + facts.length * LINE + 8;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="Inter, system-ui, sans-serif" role="img">
 <title>${escaped(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="${colour("surface")}"/>
 ${words(24, 30, title, { size: 16, tone: "ink", weight: 600 })}
 ${drawn.join("\n")}
-${words(24, top + 10, foot.join("\n"), { tone: "ink-3", size: 10 })}
+${words(24, top + 10, facts.join("\n"), { tone: "ink-3", size: 10 })}
 </svg>
 `;
 }
