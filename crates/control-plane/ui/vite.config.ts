@@ -2,11 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, minifySync, type Plugin } from "vite";
 
 // Runs before the first paint, so it must be a classic script of its own: a module would come after the page is drawn in the wrong theme.
 function themeFirst(): Plugin {
-  const source = readFileSync(new URL("./src/theme-first.js", import.meta.url), "utf8");
+  const source = minifySync("theme-first.js", readFileSync(new URL("./src/theme-first.js", import.meta.url), "utf8")).code;
   const name = `assets/theme-${createHash("sha256").update(source).digest("hex").slice(0, 8)}.js`;
   return {
     name: "theme-first",
@@ -20,13 +20,22 @@ function themeFirst(): Plugin {
   };
 }
 
-/** What pages need only after their first paint, or a page alone; together where each is small. */
-const MORE = /src\/(shell\/(Find|KeyList|SignIn)|pages\/experiment\/(Drawer|HowToRead|Provisional|Versions)|diff)/;
-const CORE = /node_modules|src\//;
-const OWN = /src\/(pages|words\/(answers|checks|claims|pills|rows|state|verdict)|parts\/(Plot|Table|Yaml)|path|copy)/;
+// Dynamic imports need no help: all styles are loaded with the page, and fetching parts ahead saves little beside a server that is near.
+function plainImports(): Plugin {
+  return {
+    name: "plain-imports",
+    enforce: "pre",
+    load: { filter: { id: /^\0vite\/preload-helper/ }, handler: () => "export const __vitePreload = (load) => load();" },
+  };
+}
+
+/** What one page alone needs. All else is one script that every page loads: few large scripts pack better than many small ones. */
+const OWN = /src\/(pages\/|shell\/(Find|KeyList|SignIn)|words\/(answers|checks|claims|pills|provisional|rows|state|verdict)|parts\/Yaml|diff)/;
 
 export default defineConfig({
-  plugins: [themeFirst()],
+  plugins: [themeFirst(), plainImports()],
+  // Calls of `h` pack better than those of the automatic runtime, which name the children of every element.
+  oxc: { jsx: { runtime: "classic", pragma: "h", pragmaFrag: "Fragment" }, jsxInject: 'import { h, Fragment } from "preact"' },
   build: {
     target: "es2022",
     // A data: address would need an exception in the policy.
@@ -36,16 +45,8 @@ export default defineConfig({
     // One stylesheet: all pages are made of the same parts.
     cssCodeSplit: false,
     reportCompressedSize: false,
-    // Few chunks compress better than many: what every page needs is one, and pages are one or two each.
     rolldownOptions: {
-      output: {
-        codeSplitting: {
-          groups: [
-            { name: "core", test: (id) => CORE.test(id) && !OWN.test(id) && !MORE.test(id), priority: 2 },
-            { name: "more", test: MORE, priority: 1 },
-          ],
-        },
-      },
+      output: { codeSplitting: { groups: [{ name: "core", test: (id) => !OWN.test(id) }] } },
     },
   },
   server: { proxy: { "/v1": process.env.ASSAY_URL ?? "http://127.0.0.1:8080" } },

@@ -42,6 +42,8 @@ export function axisFor(rows: { comparisons: Comparison[]; marks: Marks }[], sca
 export interface Speech {
   point: (value: number | null) => string;
   range: (it: Drawn) => string;
+  /** For those who listen. */
+  both: (it: Drawn) => string;
   mean: (value: number | null) => string;
   tick: (value: number) => string;
 }
@@ -54,10 +56,13 @@ export function speechOf(metric: Metric, comparisons: Comparison[], scale: Scale
   const halves = comparisons.filter(hasInterval).map(({ test }) => (test.low === null || test.high === null ? 0 : ((test.high - test.low) / 2) * factorOf(metric.unit)));
   const meanDecimals = decimalsOf(Math.max(0, ...halves));
   const say = scale === "lift" ? (value: number) => lift(value, decimals) : (value: number) => difference(value, metric.unit, decimals);
+  const point = (value: number | null) => (value === null ? (scale === "lift" ? "undefined" : "–") : say(value));
+  // The unit is said once.
+  const between = (it: Drawn) => range(it.low, it.high, it.shape, say).replace(/ points(?= (to|or) )/g, "");
   return {
-    point: (value) => (value === null ? (scale === "lift" ? "undefined" : "–") : say(value)),
-    // The unit is said once.
-    range: (it) => range(it.low, it.high, it.shape, say).replace(/ points(?= (to|or) )/g, ""),
+    point,
+    range: between,
+    both: (it) => `${point(it.point)}, interval ${between(it)}`,
     mean: (value) => mean(value, metric.unit, Math.max(meanDecimals, fewest(metric, value))),
     tick: (value) => (scale === "lift" ? tickText(value) : bare(difference(value, metric.unit, 6))),
   };

@@ -8,20 +8,23 @@ import { wanted } from "./api/token";
 import { shown, connection, startTicking } from "./freshness";
 import { onKey, startKeys } from "./keys";
 import { lazy } from "./lazy";
+import { Heading } from "./parts/Heading";
 import { go, path, route, startRouter } from "./router";
 import { opened } from "./shell/dialogs";
 import { Top } from "./shell/Top";
 import { nextTheme, startTheme } from "./theme";
 
-const Experiments = lazy(() => import("./pages/experiments/Experiments"));
-const Experiment = lazy(() => import("./pages/experiment/Experiment"));
-const Versions = lazy(() => import("./pages/experiment/Versions"));
-const Planner = lazy(() => import("./pages/planner/Planner"));
-const Status = lazy(() => import("./pages/status/Status"));
-const Find = lazy(() => import("./shell/Find"));
-const KeyList = lazy(() => import("./shell/KeyList"));
-const SignIn = lazy(() => import("./shell/SignIn"));
-const HowToRead = lazy(() => import("./pages/experiment/HowToRead"));
+const overview = () => import("./pages/overview");
+const later = () => import("./pages/experiment/later");
+const Experiments = lazy(() => overview().then((it) => it.Experiments));
+const Status = lazy(() => overview().then((it) => it.Status));
+const Find = lazy(() => overview().then((it) => it.Find));
+const KeyList = lazy(() => overview().then((it) => it.KeyList));
+const SignIn = lazy(() => overview().then((it) => it.SignIn));
+const Experiment = lazy(() => import("./pages/experiment/Experiment").then((it) => it.Experiment));
+const Versions = lazy(() => later().then((it) => it.Versions));
+const HowToRead = lazy(() => later().then((it) => it.HowToRead));
+const Planner = lazy(() => import("./pages/planner/Planner").then((it) => it.Planner));
 
 function Page() {
   const it = route.value;
@@ -44,16 +47,11 @@ function Page() {
 function Missing() {
   return (
     <div class="in">
-      <div class="head">
-        <div>
-          <h1>Nothing is here</h1>
-          <p class="meta">
-            <span>
-              No page has the address <span class="mono">{path.value}</span>. <a href="/experiments">See all experiments</a>
-            </span>
-          </p>
-        </div>
-      </div>
+      <Heading title="Nothing is here">
+        <span>
+          No page has the address <span class="mono">{path.value}</span>. <a href="/experiments">See all experiments</a>
+        </span>
+      </Heading>
     </div>
   );
 }

@@ -44,30 +44,22 @@ export type Unit = "rate" | "events" | "value" | "ratio" | string;
 
 const CURRENCY = /^[A-Z]{3}$/;
 
-function money(value: number, currency: string, decimals: number, sign: boolean): string {
-  const options = { style: "currency", currency, currencyDisplay: "narrowSymbol", minimumFractionDigits: decimals, maximumFractionDigits: decimals } as const;
-  const text = new Intl.NumberFormat("en", options).format(Math.abs(value));
-  const before = value < 0 ? MINUS : sign && value > 0 ? "+" : "";
-  return before + text;
+function inUnit(value: number | null, unit: Unit, decimals: number, sign: boolean): string {
+  if (value === null) return "–";
+  if (CURRENCY.test(unit)) {
+    const places = Math.max(2, decimals);
+    const options = { style: "currency", currency: unit, currencyDisplay: "narrowSymbol", minimumFractionDigits: places, maximumFractionDigits: places } as const;
+    return (value < 0 ? MINUS : sign && value > 0 ? "+" : "") + new Intl.NumberFormat("en", options).format(Math.abs(value));
+  }
+  const after = { rate: sign ? " points" : "%", seconds: " s" }[unit] ?? "";
+  return fixed(value * factorOf(unit), decimals, sign) + after;
 }
 
 /** A mean in its unit. */
-export function mean(value: number | null, unit: Unit, decimals: number): string {
-  if (value === null) return "–";
-  if (unit === "rate") return percent(value, decimals);
-  if (CURRENCY.test(unit)) return money(value, unit, Math.max(2, decimals), false);
-  if (unit === "seconds") return `${fixed(value, decimals, false)} s`;
-  return fixed(value, decimals, false);
-}
+export const mean = (value: number | null, unit: Unit, decimals: number): string => inUnit(value, unit, decimals, false);
 
 /** An absolute difference in its unit: points for rates. */
-export function difference(value: number | null, unit: Unit, decimals: number): string {
-  if (value === null) return "–";
-  if (unit === "rate") return `${fixed(value * 100, decimals, true)} points`;
-  if (CURRENCY.test(unit)) return money(value, unit, Math.max(2, decimals), true);
-  if (unit === "seconds") return `${fixed(value, decimals, true)} s`;
-  return fixed(value, decimals, true);
-}
+export const difference = (value: number | null, unit: Unit, decimals: number): string => inUnit(value, unit, decimals, true);
 
 /** What a unit's values are multiplied by to be read. */
 export const factorOf = (unit: Unit): number => (unit === "rate" ? 100 : 1);

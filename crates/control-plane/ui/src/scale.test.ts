@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { at, axisOf, logTicks, rangeOf, stepOf, ticksOf, timeTicks } from "./scale";
+import { pAxis, at, axisOf, logTicks, rangeOf, stepOf, ticksOf, timeTicks } from "./scale";
 
 describe("steps are 1, 2 or 5 times a power of ten", () =>
   test.each([
@@ -43,4 +43,13 @@ test("time axes have whole days, or hours where the run is short", () => {
   const day = 86_400_000;
   expect(timeTicks(0, 15 * day)).toHaveLength(8);
   expect(timeTicks(0, day / 4).every((t) => t % 3_600_000 === 0)).toBe(true);
+});
+
+test("an axis of p-values falls from 1, and has a tick where they are compared", () => {
+  const axis = pAxis(0.001, 0.05);
+  expect([1, 0.05, 0.001, 0].map((p) => Math.round(axis.top(p)) + 0)).toEqual([0, 434, 1000, 100_000]);
+  expect(axis.level).toBe(axis.top(0.05));
+  expect(axis.y.map((it) => it.text)).toEqual(["1", "10⁻³", "0.05"]);
+  // A power of ten beside that tick has no room for its words.
+  expect(pAxis(1e-6, 0.01).y.map((it) => it.text)).toEqual(["1", "10⁻⁴", "10⁻⁶", "0.01"]);
 });

@@ -1,5 +1,9 @@
 // Scales: from values to per cent of a picture's width or height. Pure, so that tables can test them.
 
+import { superscript } from "./numbers";
+import { SIZE } from "./path";
+import { clock, day } from "./times";
+
 export interface Scale {
   low: number;
   high: number;
@@ -88,6 +92,20 @@ export function logTicks(least: number): number[] {
   return ticks;
 }
 
+/** No p is lower on any axis. */
+const P_LEAST = 1e-300;
+/** A tick so near to the line that p is compared with has no room for its words. */
+const NEAR = 75;
+
+/** A log axis of p-values that falls from 1 to `least`, with a tick at the line that they are compared with. */
+export function pAxis(least: number, level: number): { top: (p: number) => number; y: { at: number; text: string }[]; level: number } {
+  const ticks = logTicks(least);
+  const depth = Math.max(-Math.log10(Math.max(least, P_LEAST)), ...ticks);
+  const top = (p: number) => (-Math.log10(Math.max(p, P_LEAST)) / depth) * SIZE;
+  const powers = ticks.map((tick) => ({ at: (tick / depth) * SIZE, text: tick === 0 ? "1" : `10${superscript(-tick)}` }));
+  return { top, level: top(level), y: [...powers.filter((it) => Math.abs(it.at - top(level)) > NEAR), { at: top(level), text: String(level) }] };
+}
+
 /** Midnights (UTC) inside a span of time, at most `most` of them, or hours where the span is short. */
 export function timeTicks(from: number, to: number, most = 8): number[] {
   const HOUR = 3_600_000;
@@ -97,3 +115,6 @@ export function timeTicks(from: number, to: number, most = 8): number[] {
   for (let t = Math.ceil(from / step) * step; t <= to; t += step) ticks.push(t);
   return ticks;
 }
+
+/** Their words under the axis: days, or hours where the span is short. */
+export const timeText = (tick: number, span: number): string => (span > 2 * 86_400_000 ? day(tick) : clock(tick).slice(0, 5));

@@ -44,6 +44,9 @@ async function ask(path: string, init: RequestInit, signal?: AbortSignal): Promi
   return answer;
 }
 
+/** What is at an experiment's own addresses. */
+export const ofExperiment = (id: string, rest: string): string => `/v1/experiments/${encodeURIComponent(id)}/${rest}`;
+
 /** The JSON at an address. */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await ask(path, { headers: { accept: "application/json" } }, signal)).json();

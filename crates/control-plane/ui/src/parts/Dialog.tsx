@@ -3,7 +3,18 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-export function Dialog({ label, close, children, class: more = "" }: { label: string; close: () => void; children: ComponentChildren; class?: string }) {
+interface Props {
+  title: string;
+  close: () => void;
+  class?: string;
+  /** What can be done besides closing it. */
+  acts?: ComponentChildren;
+  /** Nothing is around what it holds. */
+  bare?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, close, children, class: more = "", acts, bare }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
@@ -12,8 +23,23 @@ export function Dialog({ label, close, children, class: more = "" }: { label: st
   }, []);
   return (
     // A click on the dialog itself is one on its backdrop: all of its inside belongs to children.
-    <dialog class={`pop ${more}`} ref={ref} aria-label={label} onClose={close} onClick={(event) => event.target === ref.current && close()}>
-      <div class="inside">{children}</div>
+    <dialog class={`pop ${more}`} ref={ref} aria-label={title} onClose={close} onClick={(event) => event.target === ref.current && close()}>
+      <div class="inside">
+        {bare ? (
+          children
+        ) : (
+          <>
+            <h2>{title}</h2>
+            {children}
+            <div class="acts-row">
+              {acts}
+              <button type="button" class="btn" onClick={close}>
+                Close
+              </button>
+            </div>
+          </>
+        )}
+      </div>
     </dialog>
   );
 }

@@ -1,30 +1,38 @@
 // An error in words: what failed, what still works, when it is tried again, and the request's id.
 
-import type { ComponentChildren } from "preact";
+import type { ApiError } from "../api/client";
+
+/** What was asked for and did not come. */
+export interface Asked {
+  error: { value: ApiError | null };
+  /** Seconds until the next try. */
+  retryIn?: { value: number | null };
+  reload: () => void;
+}
 
 interface Props {
   title: string;
-  detail: ComponentChildren;
-  retryIn?: number | null;
-  retry: () => void;
-  requestId?: string | null;
+  of: Asked;
+  /** Instead of what the error says. */
+  detail?: string;
 }
 
-export function Failure({ title, detail, retryIn, retry, requestId }: Props) {
+export function Failure({ title, of, detail }: Props) {
+  const [error, retryIn] = [of.error.value, of.retryIn?.value];
   return (
     <div class="in">
       <section class="card state alarm failure" role="alert">
         <p class="v">{title}</p>
         <p class="dim small">
-          {detail}
+          {detail ?? error?.message}
           {retryIn != null && ` Trying again in ${retryIn} s.`}{" "}
-          <button type="button" class="link" onClick={retry}>
+          <button type="button" class="link" onClick={of.reload}>
             Try now
           </button>
-          {requestId && (
+          {error?.requestId && (
             <>
               {" · request id "}
-              <span class="mono">{requestId}</span>
+              <span class="mono">{error.requestId}</span>
             </>
           )}
         </p>

@@ -60,6 +60,13 @@ export function Interval({ scale, low, point, high, kind, arm, marks, shown = tr
   );
 }
 
+/** Only the axis, while nothing can be said. */
+export const NoInterval = ({ scale, marks, label }: { scale: Scale; marks: Marks; label: string }) => (
+  <div class="fi" role="img" aria-label={label}>
+    <Lines scale={scale} marks={marks} />
+  </div>
+);
+
 const inside = (scale: Scale, value: number) => value >= scale.low && value <= scale.high;
 
 function Bar({ scale, low, high, kind }: { scale: Scale; low: number | null; high: number | null; kind: Kind }) {

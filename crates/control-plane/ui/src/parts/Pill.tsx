@@ -1,6 +1,7 @@
 // A state in one or two words, with its icon.
 
 import { Icon, type IconName } from "./Icon";
+import { Word } from "./Word";
 
 export type Tone = "" | "better" | "worse" | "warn" | "alarm" | "plain";
 
@@ -8,7 +9,7 @@ export function Pill({ tone = "", icon, text, title }: { tone?: Tone; icon?: Ico
   return (
     <span class={tone ? `pill ${tone}` : "pill"} title={title}>
       {icon && <Icon name={icon} />}
-      {text}
+      <Word text={text} />
     </span>
   );
 }

@@ -1,45 +1,39 @@
 // A chart: geometry in a stretched SVG, words and markers as HTML at percentages, and a cursor that pointer and arrow keys move over the points.
+// All places are those of a box of 1000 by 1000.
 
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, CSSProperties } from "preact";
 import { useId, useRef } from "preact/hooks";
+import { type Ink, layers, pct, SIZE, type Tick } from "../path";
 import { hold } from "../scale";
 
-export interface Tick {
-  /** In per cent, from the left or from the top. */
-  at: number;
-  text: ComponentChildren;
-  /** Left out where there is little room. */
-  extra?: boolean;
-}
-
+/** A point that is read: its first line is strong. */
 export interface Reading {
-  /** In per cent, from the left and from the top. */
   x: number;
   y: number;
-  text: ComponentChildren;
-  /** For those who listen. */
-  spoken: string;
+  lines: string[];
 }
 
-interface Props {
+export interface Props {
   label: string;
   height?: "" | "low" | "mid";
   x: Tick[];
+  /** Each has a line across, too. */
   y: Tick[];
+  /** What values are compared with: a dashed line across. */
+  level?: number;
   /** Whether the words under the axis take two lines. */
   twoLines?: boolean;
   readings?: Reading[];
-  /** What is drawn, in a box of 1000 by 1000. */
-  children: ComponentChildren;
+  inks: Ink[];
   /** What is written on it. */
-  over?: ComponentChildren;
+  children?: ComponentChildren;
 }
 
 const TIP_WIDTH = 250;
 const PAGE = 10;
 
-export function Plot({ label, height = "", x, y, twoLines = false, readings = [], children, over }: Props) {
+export function Plot({ label, height = "", x, y, level, twoLines, readings = [], inks, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const at = useSignal<number | null>(null);
   const last = useRef(readings.length - 1);
@@ -52,7 +46,7 @@ export function Plot({ label, height = "", x, y, twoLines = false, readings = []
   const nearest = (event: PointerEvent) => {
     const area = box.current?.getBoundingClientRect();
     if (!area || readings.length === 0) return;
-    const share = ((event.clientX - area.left) / area.width) * 100;
+    const share = ((event.clientX - area.left) / area.width) * SIZE;
     show(readings.reduce((best, it, index) => (Math.abs(it.x - share) < Math.abs((readings[best]?.x ?? 0) - share) ? index : best), 0));
   };
   const key = (event: KeyboardEvent) => {
@@ -64,6 +58,7 @@ export function Plot({ label, height = "", x, y, twoLines = false, readings = []
     show(to);
   };
   const readable = readings.length > 0;
+  const spoken = reading?.lines.join(", ");
   return (
     <>
       <div
@@ -81,50 +76,58 @@ export function Plot({ label, height = "", x, y, twoLines = false, readings = []
         onKeyDown={key}
       >
         <svg class="g" viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">
-          {children}
+          {layers(y, level, inks).map(({ d, line, width, dashed, fill, opacity }) => (
+            <path d={d} fill={fill ? `var(--${fill})` : "none"} stroke={line && `var(--${line})`} stroke-width={width} stroke-dasharray={dashed ? "4 3" : undefined} opacity={opacity} />
+          ))}
         </svg>
         <span aria-hidden="true">
           {y.map((tick) => (
-            <span class="y" style={{ top: `${tick.at.toFixed(1)}%` }}>
+            <span class="y" style={{ top: pct(tick.at) }}>
               {tick.text}
             </span>
           ))}
           {x.map((tick) => (
-            <span class={tick.extra ? "x hide-s" : "x"} style={{ left: `${tick.at.toFixed(1)}%` }}>
+            <span class={tick.extra ? "x hide-s" : "x"} style={{ left: pct(tick.at) }}>
               {tick.text}
             </span>
           ))}
-          {over}
+          {children}
         </span>
-        {reading && <span class="cursor on" style={{ left: `${reading.x.toFixed(2)}%` }} />}
-        {reading && <Tip reading={reading} box={box.current} />}
+        {reading && <span class="cursor on" style={{ left: pct(reading.x) }} />}
+        {reading && <Tip reading={reading} />}
         {readable && (
           <span class="vh" id={id} aria-live="off">
-            {reading?.spoken ?? "Use the arrow keys to read the points."}
+            {spoken ?? "Use the arrow keys to read the points."}
           </span>
         )}
       </div>
       <div class={twoLines ? "xpad" : "xpad s"} />
       {readable && (
         <span class="vh" aria-live="polite">
-          {reading && document.activeElement === box.current ? reading.spoken : ""}
+          {document.activeElement === box.current && spoken}
         </span>
       )}
     </>
   );
 }
 
-/** Beside the point, and always inside the window. */
-function Tip({ reading, box }: { reading: Reading; box: HTMLElement | null }) {
-  const area = box?.getBoundingClientRect();
-  if (!area) return null;
-  const point = area.left + (area.width * reading.x) / 100;
-  const wanted = reading.x > 60 ? point - TIP_WIDTH - 14 : point + 14;
-  const left = hold(wanted, 8, Math.max(8, innerWidth - TIP_WIDTH - 8));
-  const top = hold(area.top + (area.height * hold(reading.y, 0, 70)) / 100, 8, innerHeight - 90);
+/** Beside the point, and always inside the picture. */
+function Tip({ reading: { x, y, lines } }: { reading: Reading }) {
+  const [head, ...rest] = lines;
+  const left = `clamp(0px, calc(${pct(x)} + ${x > 600 ? -TIP_WIDTH - 14 : 14}px), calc(100% - ${TIP_WIDTH}px))`;
   return (
-    <span class="tip on" style={{ left: `${left}px`, top: `${top}px`, maxWidth: `${TIP_WIDTH}px` }} aria-hidden="true">
-      {reading.text}
+    <span class="tip on" style={{ left, top: pct(hold(y, 0, 700)), maxWidth: `${TIP_WIDTH}px` }} aria-hidden="true">
+      <b>{head}</b>
+      {rest.map((text) => (
+        <div>{text}</div>
+      ))}
     </span>
   );
 }
+
+/** An upright line over the whole picture. */
+export const Upright = ({ at, tone = "", top }: { at: number; tone?: string; top?: number }) => <span class={`vl ${tone}`} style={{ left: pct(at), top: top === undefined ? undefined : pct(top) }} />;
+
+/** Beside an upright, on the side that has more room, and never beyond the picture. */
+export const beside = (at: number, left = at > SIZE / 2): CSSProperties =>
+  left ? { right: pct(SIZE + 8 - at), maxWidth: pct(at - 8), textAlign: "right" } : { left: pct(at + 8), maxWidth: pct(SIZE - 8 - at) };

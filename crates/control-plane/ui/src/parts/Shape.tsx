@@ -1,8 +1,6 @@
-// The shape says which arm: control an open circle, then circle, diamond, triangle, square. Arms never have colours.
+// An arm's shape and name; the control is an open circle.
 
-const FILLED = ["M6 1a5 5 0 1 0 0 10A5 5 0 1 0 6 1Z", "M6 .3 11.7 6 6 11.7 .3 6Z", "M6 .8 11.4 10.6H.6Z", "M1.4 1.4h9.2v9.2H1.4Z"];
-/** After four the shapes come again, with a hole. */
-const HOLE = "M6 4a2 2 0 1 1 0 4A2 2 0 1 1 6 4Z";
+import { outlineOf } from "../outline";
 
 /** `index` counts treatments from 0; the control has -1. */
 export function Shape({ index }: { index: number }) {
@@ -13,10 +11,9 @@ export function Shape({ index }: { index: number }) {
       </svg>
     );
   }
-  const outline = FILLED[index % FILLED.length] ?? "";
   return (
     <svg viewBox="0 0 12 12" aria-hidden="true">
-      <path d={index < FILLED.length ? outline : outline + HOLE} fill="currentColor" fill-rule="evenodd" />
+      <path d={outlineOf(index)} fill="currentColor" fill-rule="evenodd" />
     </svg>
   );
 }

@@ -1,18 +1,19 @@
 // What stands where numbers will be. Nothing moves, and for the first 300 ms nothing is there at all: most answers come sooner.
 
-import { useEffect, useState } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 
 const PATIENCE_MS = 300;
 
 export function Skeleton() {
-  const [late, setLate] = useState(false);
+  const late = useSignal(false);
   useEffect(() => {
-    const timer = setTimeout(() => setLate(true), PATIENCE_MS);
+    const timer = setTimeout(() => (late.value = true), PATIENCE_MS);
     return () => clearTimeout(timer);
   }, []);
   return (
     <div class="in" role="status" aria-label="Loading">
-      {late && (
+      {late.value && (
         <div class="card sks">
           <div class="sk w72" />
           <div class="sk w54" />

@@ -3,33 +3,21 @@
 import type { ComponentChildren } from "preact";
 import { Wide } from "./Card";
 
-export interface Column {
-  name: string;
-  number?: boolean;
-}
-
 interface Props {
   caption: string;
-  columns: Column[];
+  /** Headers; one that begins with # stands over numbers, which are to the right. */
+  columns: string[];
   rows: ComponentChildren[][];
   stack?: boolean;
 }
 
 export function Table({ caption, columns, rows, stack = false }: Props) {
-  const cellClass = (at: number) => (columns[at]?.number ? "num" : undefined);
+  const cellClass = (at: number) => (columns[at]?.startsWith("#") ? "num" : undefined);
   return (
     <Wide label={caption}>
       <table class={stack ? "tbl stack" : "tbl"} role="table">
         <caption class="vh">{caption}</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            {columns.map((column, at) => (
-              <th scope="col" role="columnheader" class={cellClass(at)}>
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <HeadRow headers={columns.map((name, at) => [name.replace(/^#/, ""), cellClass(at)])} />
         <tbody role="rowgroup">
           {rows.map((cells) => (
             <tr role="row">
@@ -45,3 +33,19 @@ export function Table({ caption, columns, rows, stack = false }: Props) {
     </Wide>
   );
 }
+
+/** What stands over a column, and how it looks. */
+export type Header = [name: ComponentChildren, looks?: string | undefined];
+
+/** Roles are said because narrow pages change how tables are displayed. */
+export const HeadRow = ({ headers }: { headers: Header[] }) => (
+  <thead role="rowgroup">
+    <tr role="row">
+      {headers.map(([name, looks]) => (
+        <th scope="col" role="columnheader" class={looks}>
+          {name}
+        </th>
+      ))}
+    </tr>
+  </thead>
+);

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useResource } from "../api/resource";
 import type { List, Row } from "../api/types";
 import { Dialog } from "../parts/Dialog";
+import { hasAll, wordsOf } from "../pages/experiments/order";
 import { experimentPath, go } from "../router";
 import { opened } from "./dialogs";
 
@@ -11,16 +12,15 @@ const SHOWN_MAX = 8;
 
 /** Rows whose title, id or owner contains every word, those that begin with it first. */
 export function matches(rows: Row[], text: string): Row[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const hay = (row: Row) => `${row.title} ${row.experiment} ${row.owner}`.toLowerCase();
+  const words = wordsOf(text);
   const rank = (row: Row) => (words.some((word) => row.experiment.startsWith(word) || row.title.toLowerCase().startsWith(word)) ? 0 : 1);
   return rows
-    .filter((row) => words.every((word) => hay(row).includes(word)))
+    .filter((row) => hasAll(row, words))
     .sort((a, b) => rank(a) - rank(b))
     .slice(0, SHOWN_MAX);
 }
 
-export default function Find() {
+export function Find() {
   const list = useResource<List>("/v1/experiments");
   const text = useSignal("");
   const chosen = useSignal(0);
@@ -40,7 +40,7 @@ export default function Find() {
   };
   const nothing = list?.error.value ? "The list could not be loaded." : list?.data.value ? "No experiment is called that." : "Loading.";
   return (
-    <Dialog label="Find an experiment" close={close} class="finder">
+    <Dialog title="Find an experiment" close={close} class="finder" bare>
       <input
         type="search"
         placeholder="Title, id or owner"

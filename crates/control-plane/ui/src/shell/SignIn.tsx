@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { keep, wanted } from "../api/token";
 
-export default function SignIn() {
+export function SignIn() {
   const field = useRef<HTMLInputElement>(null);
   const wrong = useSignal("");
   const busy = useSignal(false);

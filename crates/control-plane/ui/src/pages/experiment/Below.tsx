@@ -17,7 +17,7 @@ interface Props {
   log: Resource<ExperimentLog> | null;
 }
 
-export default function Below({ shown, frozen, earlier, log }: Props) {
+export function Below({ shown, frozen, earlier, log }: Props) {
   useEffect(() => {
     // The part that the address names exists only now.
     if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();

@@ -1,11 +1,13 @@
 // Everything that is known of one comparison, in full precision.
 
 import type { Experiment } from "../../api/types";
+import { COHORTS, cohortArm, KEYS } from "../../cohorts";
 import { type Comparison, controlOf } from "../../model";
 import { count, exact, pValue } from "../../numbers";
+import { Facts } from "../../parts/Facts";
 import { moment } from "../../times";
 
-export default function Drawer({ experiment, it }: { experiment: Experiment; it: Comparison }) {
+export function Drawer({ experiment, it }: { experiment: Experiment; it: Comparison }) {
   const { arm, test, metric } = it;
   const control = metric.variants.find((other) => other.control);
   const controlName = controlOf(experiment)?.name ?? "Control";
@@ -15,64 +17,64 @@ export default function Drawer({ experiment, it }: { experiment: Experiment; it:
   const reached = (control?.units ?? 0) + arm.units >= experiment.planned_units;
   return (
     <div class="facts">
-      <Facts
+      <Group
         title="Units and sums"
         rows={[
           [`${controlName}, units`, count(control?.units ?? 0)],
           [`${it.name}, units`, count(arm.units)],
-          [`${controlName}, sum`, exact(control?.sum)],
-          [`${it.name}, sum`, exact(arm.sum)],
-          ...(arm.denominator === undefined ? [] : ([[`${it.name}, denominator`, exact(arm.denominator)]] as [string, string][])),
+          [`${controlName}, sum`, control?.sum],
+          [`${it.name}, sum`, arm.sum],
+          ...(arm.denominator === undefined ? [] : ([[`${it.name}, denominator`, arm.denominator]] as [string, number][])),
         ]}
       />
-      <Facts
+      <Group
         title="Means"
         rows={[
-          [controlName, exact(control?.mean)],
-          ["standard error", exact(control?.standard_error)],
-          [it.name, exact(arm.mean)],
-          ["standard error", exact(arm.standard_error)],
-          ["Difference", exact(arm.difference)],
-          ["Lift", exact(arm.lift)],
+          [controlName, control?.mean],
+          ["standard error", control?.standard_error],
+          [it.name, arm.mean],
+          ["standard error", arm.standard_error],
+          ["Difference", arm.difference],
+          ["Lift", arm.lift],
         ]}
       />
-      <Facts
+      <Group
         title="Valid at any time"
         rows={[
-          ["Difference, from", exact(test.low)],
-          ["to", exact(test.high)],
-          [test.lift_shape === "exclusive" ? "Lift, below" : "Lift, from", exact(test.lift_low)],
-          [test.lift_shape === "exclusive" ? "or above" : "to", exact(test.lift_high)],
-          ["ln E at this look", exact(test.ln_e)],
-          ["p of this look alone", exact(test.p_value)],
-          ["p so far, which decides", exact(test.p_value_running)],
-          ...(test.p_value_adjusted == null ? [] : ([["p so far, corrected (Holm)", exact(test.p_value_adjusted)]] as [string, string][])),
+          ["Difference, from", test.low],
+          ["to", test.high],
+          [test.lift_shape === "exclusive" ? "Lift, below" : "Lift, from", test.lift_low],
+          [test.lift_shape === "exclusive" ? "or above" : "to", test.lift_high],
+          ["ln E at this look", test.ln_e],
+          ["p of this look alone", test.p_value],
+          ["p so far, which decides", test.p_value_running],
+          ...(test.p_value_adjusted == null ? [] : ([["p so far, corrected (Holm)", test.p_value_adjusted]] as [string, number][])),
           ["Decided", test.crossed ? `${moment(test.crossed.look, true)} UTC at ${count(test.crossed.units)}` : "not yet"],
         ]}
       />
       {guardrail && (
-        <Facts
+        <Group
           title="Guardrail"
           rows={[
-            ["Margin", exact(guardrail.margin)],
-            ["ln E that it is safe", exact(guardrail.safe_ln_e)],
-            ["ln E that it harms", exact(guardrail.harm_ln_e)],
+            ["Margin", guardrail.margin],
+            ["ln E that it is safe", guardrail.safe_ln_e],
+            ["ln E that it harms", guardrail.harm_ln_e],
             ["p so far, safe", pValue(guardrail.safe_p_value_running)],
             ["p so far, harm", pValue(guardrail.harm_p_value_running)],
           ]}
         />
       )}
-      <Facts
+      <Group
         title={reached ? "For comparison, not for deciding" : "For comparison, valid only at the planned end"}
         rows={[
-          ["One look, p", fixed ? exact(fixed.p_value) : "–"],
-          ["One look, difference from", fixed ? exact(fixed.low) : "–"],
-          ["to", fixed ? exact(fixed.high) : "–"],
-          ["Chance to be better", bayes ? exact(bayes.chance_to_win) : "–"],
-          ["Expected loss", bayes ? exact(bayes.expected_loss) : "–"],
+          ["One look, p", fixed?.p_value],
+          ["One look, difference from", fixed?.low],
+          ["to", fixed?.high],
+          ["Chance to be better", bayes?.chance_to_win],
+          ["Expected loss", bayes?.expected_loss],
         ]}
       />
-      {metric.cohorts && <Facts title="By first exposure: mean (units)" rows={cohortRows(experiment, it)} />}
+      {metric.cohorts && <Group title="By first exposure: mean (units)" rows={cohortRows(experiment, it)} />}
       <p class="small dim">
         <a href="#sql">The query that gives these numbers</a>
       </p>
@@ -80,32 +82,26 @@ export default function Drawer({ experiment, it }: { experiment: Experiment; it:
   );
 }
 
-const COHORTS = { "1h": "last hour", "24h": "last 24 h", "7d": "last 7 days" } as const;
-
-/** How those who came lately do, beside all: a change that the whole hides shows here first. */
 function cohortRows(experiment: Experiment, it: Comparison): [string, string][] {
   const control = controlOf(experiment);
-  const arms = [control?.variant ?? "", it.arm.variant];
-  return (["1h", "24h", "7d"] as const).flatMap((key) =>
-    arms.map((variant, at): [string, string] => {
-      const of = it.metric.cohorts?.[key].variants[variant];
-      return [`${at === 0 ? (control?.name ?? variant) : it.name}, ${COHORTS[key]}`, of ? `${exact(of.mean)} (${count(of.units)})` : "–"];
+  const arms = [
+    [control?.variant ?? "", control?.name ?? "Control"],
+    [it.arm.variant, it.name],
+  ] as const;
+  return KEYS.flatMap((key) =>
+    arms.map(([variant, name]): [string, string] => {
+      const [units, mean] = cohortArm(it.metric, key, variant, exact);
+      return [`${name}, ${COHORTS[key]}`, units === "–" ? units : `${mean} (${units})`];
     }),
   );
 }
 
-function Facts({ title, rows }: { title: string; rows: [string, string][] }) {
+/** Numbers are said as they are. */
+function Group({ title, rows }: { title: string; rows: [string, string | number | null | undefined][] }) {
   return (
     <div>
       <h3>{title}</h3>
-      <dl>
-        {rows.map(([name, value]) => (
-          <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts rows={rows.map(([name, value]) => [name, typeof value === "string" ? value : exact(value)])} />
     </div>
   );
 }

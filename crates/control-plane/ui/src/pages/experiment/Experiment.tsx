@@ -1,14 +1,16 @@
 // One experiment: a single document in the order of people's questions, so that finding, printing and linking work.
 
 import { useEffect } from "preact/hooks";
-import { Failure } from "../../parts/Failure";
+import { type Asked, Failure } from "../../parts/Failure";
 import { Skeleton } from "../../parts/Skeleton";
 import { go, query, withQuery } from "../../router";
 import { ageNow } from "../../freshness";
 import { onKey } from "../../keys";
 import { lazy } from "../../lazy";
+import { useStore } from "../../store";
 import { moveRow } from "../../rows";
 import type { Experiment as Shape, Results } from "../../api/types";
+import { ofExperiment } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { ExperimentLog, History } from "../../api/types";
 import type { Scale } from "../../columns";
@@ -16,12 +18,11 @@ import { Head } from "./Head";
 import { Metrics } from "./Metrics";
 import { Sections } from "./Sections";
 import { VerdictCard } from "./VerdictCard";
-import { useStore } from "./store";
 import { useTold } from "./told";
 
 /** What stands below the first screen comes a moment later. */
-const Provisional = lazy(() => import("./Provisional"));
-const Below = lazy(() => import("./Below"));
+const Provisional = lazy(() => import("./later").then((it) => it.Provisional));
+const Below = lazy(() => import("./later").then((it) => it.Below));
 
 /** What the parts of the page are given. */
 export interface Shown {
@@ -30,51 +31,52 @@ export interface Shown {
   scale: Scale;
 }
 
-export default function Experiment({ id }: { id: string }) {
+export function Experiment({ id }: { id: string }) {
   const look = query.value.get("look");
-  const store = useStore(id, look);
-  const results = store.results.value;
+  const asked = look === null ? "results" : `results?look=${encodeURIComponent(look)}`;
+  const isOurs = (it: object) => "provenance" in it && (it as Results).experiments.some((of) => of.experiment === id);
+  const store = useStore<Results>(ofExperiment(id, asked), look === null ? ofExperiment(id, "stream") : null, isOurs);
+  const results = store.data.value;
   const error = store.error.value;
   if (!results) {
-    if (error) return <NotLoaded id={id} status={error.status} detail={error.detail || error.title} retryIn={store.retryIn.value} retry={store.reload} requestId={error.requestId} />;
+    if (error) return <NotLoaded id={id} of={store} />;
     return <Skeleton />;
   }
   const phases = results.experiments.filter((it) => it.experiment === id);
   const experiment = phases.find((it) => it.in_force) ?? phases[0];
-  if (!experiment) return <NotLoaded id={id} status={404} detail="The look has no results of it." retryIn={null} retry={store.reload} requestId={null} />;
-  return <Loaded experiment={experiment} earlier={phases.filter((it) => it !== experiment)} results={results} failed={error !== null} retryIn={store.retryIn.value} retry={store.reload} frozen={look !== null} />;
+  if (!experiment) return <NotLoaded id={id} of={store} detail="The look has no results of it." />;
+  return <Loaded experiment={experiment} earlier={phases.filter((it) => it !== experiment)} results={results} asked={store} frozen={look !== null} />;
 }
 
 interface LoadedProps {
   experiment: Shape;
   earlier: Shape[];
   results: Results;
-  failed: boolean;
-  retryIn: number | null;
-  retry: () => void;
+  asked: Asked;
   frozen: boolean;
 }
 
-function Loaded({ experiment, earlier, results, failed, retryIn, retry, frozen }: LoadedProps) {
+function Loaded({ experiment, earlier, results, asked, frozen }: LoadedProps) {
   const id = experiment.experiment;
   const scale: Scale = query.value.get("scale") === "difference" ? "difference" : "lift";
-  const log = useResource<ExperimentLog>(`/v1/experiments/${encodeURIComponent(id)}/log`);
-  const history = useResource<History>(`/v1/experiments/${encodeURIComponent(id)}/history`);
+  const log = useResource<ExperimentLog>(ofExperiment(id, "log"));
+  const history = useResource<History>(ofExperiment(id, "history"));
   const told = useTold(experiment, results, frozen ? 0 : (ageNow.value ?? 0), log?.data.value ?? null);
   const age = frozen ? 0 : (ageNow.value ?? 0);
   useEffect(() => {
     document.title = `${experiment.title || id} · Assay`;
   }, [experiment.title, id]);
   useLookKeys(results.look, frozen, history?.data.value ?? null);
+  const retryIn = asked.retryIn?.value;
   const shown = { experiment, results, scale };
   return (
     <>
       <div class="in">
         <Head experiment={experiment} results={results} pill={told.pill} />
-        {failed && (
+        {asked.error.value && (
           <p class="notice" role="status">
-            <span>Newer results could not be loaded; these are the last good ones.{retryIn !== null && ` Trying again in ${retryIn} s.`}</span>
-            <button type="button" class="link" onClick={retry}>
+            <span>Newer results could not be loaded; these are the last good ones.{retryIn != null && ` Trying again in ${retryIn} s.`}</span>
+            <button type="button" class="link" onClick={asked.reload}>
               Try now
             </button>
           </p>
@@ -114,17 +116,9 @@ function useLookKeys(look: string, frozen: boolean, history: History | null): vo
   }, [look, frozen, history]);
 }
 
-interface NotLoadedProps {
-  id: string;
-  status: number;
-  detail: string;
-  retryIn: number | null;
-  retry: () => void;
-  requestId: string | null;
-}
-
-function NotLoaded({ id, status, detail, retryIn, retry, requestId }: NotLoadedProps) {
-  const gone = status === 404;
+function NotLoaded({ id, of, detail }: { id: string; of: Asked; detail?: string }) {
+  const error = of.error.value;
+  const gone = !error || error.status === 404;
   return (
     <>
       <div class="in">
@@ -135,10 +129,8 @@ function NotLoaded({ id, status, detail, retryIn, retry, requestId }: NotLoadedP
       </div>
       <Failure
         title={gone ? `There are no results of ${id}.` : "The results could not be loaded."}
-        detail={gone ? detail : `${detail} Flags keep working from the last good copy.`}
-        retryIn={retryIn}
-        retry={retry}
-        requestId={requestId}
+        of={of}
+        detail={detail ?? `${error?.message}${gone ? "" : " Flags keep working from the last good copy."}`}
       />
     </>
   );

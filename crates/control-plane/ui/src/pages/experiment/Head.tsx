@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { Experiment, Results } from "../../api/types";
+import { Heading } from "../../parts/Heading";
 import { Icon } from "../../parts/Icon";
 import { Pill } from "../../parts/Pill";
 import { experimentPath } from "../../router";
@@ -27,33 +28,30 @@ export function Head({ experiment, results, pill }: { experiment: Experiment; re
       <div class="crumb">
         <a href="/experiments">Experiments</a> / {id}
       </div>
-      <div class="head">
-        <div>
-          <h1>{experiment.title || id}</h1>
-          <div class="meta">
-            <span>
-              <Pill {...pill} />
-            </span>
-            <button type="button" class="idcopy" onClick={() => copy(id).then(() => say("Id copied"))} title="Copy the id" aria-label={`Copy the id ${id}`}>
-              <span class="mono">{id}</span>
-            </button>
-            <span>
-              {experiment.variants.length} arms, unit {experiment.unit_name}
-            </span>
-            <span>
-              {METHODS[experiment.method]}, α {experiment.alpha}
-            </span>
-            {experiment.owner && <span>Owner {experiment.owner}</span>}
-            {experiment.started && <span title={local(experiment.started)}>Since {full(experiment.started)}</span>}
-          </div>
-        </div>
-        <div class="acts">
+      <Heading
+        title={experiment.title || id}
+        acts={
           <button type="button" class="btn" onClick={share}>
             <Icon name="share" />
             <span aria-live="polite">{copied.value || "Share look"}</span>
           </button>
-        </div>
-      </div>
+        }
+      >
+        <span>
+          <Pill {...pill} />
+        </span>
+        <button type="button" class="idcopy" onClick={() => copy(id).then(() => say("Id copied"))} title="Copy the id" aria-label={`Copy the id ${id}`}>
+          <span class="mono">{id}</span>
+        </button>
+        <span>
+          {experiment.variants.length} arms, unit {experiment.unit_name}
+        </span>
+        <span>
+          {METHODS[experiment.method]}, α {experiment.alpha}
+        </span>
+        {experiment.owner && <span>Owner {experiment.owner}</span>}
+        {experiment.started && <span title={local(experiment.started)}>Since {full(experiment.started)}</span>}
+      </Heading>
     </>
   );
 }

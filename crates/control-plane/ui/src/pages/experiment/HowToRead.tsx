@@ -3,11 +3,10 @@
 import { Dialog } from "../../parts/Dialog";
 import { opened } from "../../shell/dialogs";
 
-export default function HowToRead() {
+export function HowToRead() {
   const close = () => (opened.value = null);
   return (
-    <Dialog label="How to read this" close={close}>
-      <h2>How to read this</h2>
+    <Dialog title="How to read this" close={close}>
       <ul>
         <li>
           <b>The bar</b> is the range of lifts that the data do not rule out. It was valid at every look so far, so you may read it now and again tomorrow.
@@ -26,9 +25,6 @@ export default function HowToRead() {
         </li>
         <li>With several arms against one control the p of the primary metric is corrected for their number.</li>
       </ul>
-      <button type="button" class="btn" onClick={close}>
-        Close
-      </button>
     </Dialog>
   );
 }

@@ -2,30 +2,37 @@
 
 import { useSignal } from "@preact/signals";
 import type { Metric } from "../../api/types";
+import { COHORTS, cohortOf, KEYS } from "../../cohorts";
 import { lazy } from "../../lazy";
 import { compare, type Comparison, controlOf, hasInterval } from "../../model";
 import { pValue } from "../../numbers";
 import { Card } from "../../parts/Card";
-import { Axis, Interval } from "../../parts/Interval";
+import { Axis } from "../../parts/Interval";
 import { Icon } from "../../parts/Icon";
+import { Menu } from "../../parts/Menu";
+import { Picture, Sign, Value } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
+import { type Header, HeadRow } from "../../parts/Table";
 import { ArmName } from "../../parts/Shape";
 import type { Scale as Lines } from "../../scale";
+import { go, query, withQuery } from "../../router";
 import { opened } from "../../shell/dialogs";
 import { minimumText } from "../../words/lifts";
-import { inner } from "../../words/part";
+import { capital, inner } from "../../words/part";
 import { pillOf } from "../../words/pills";
-import { axisFor, drawn, endsOf, marksOf, type Speech, speechOf, tickText } from "../../columns";
+import { axisFor, drawn, marksOf, type Speech, speechOf, tickText } from "../../columns";
 import type { Scale } from "../../columns";
 import type { Shown } from "./Experiment";
 
-const Drawer = lazy(() => import("./Drawer"));
+const CohortTable = lazy(() => import("./later").then((it) => it.CohortTable));
+const Drawer = lazy(() => import("./later").then((it) => it.Drawer));
 
 const ROLES = { primary: 0, guardrail: 1, secondary: 2 } as const;
 const COLUMNS = 7;
 
 export function Metrics({ experiment, results, scale }: Shown) {
   const open = useSignal<string | null>(null);
+  const cohort = cohortOf(query.value);
   const metrics = [...experiment.metrics].sort((a, b) => ROLES[a.role] - ROLES[b.role]);
   const groups = metrics.map((metric) => ({ metric, comparisons: compare(experiment, metric), marks: marksOf(metric, scale) }));
   const control = controlOf(experiment);
@@ -37,6 +44,21 @@ export function Metrics({ experiment, results, scale }: Shown) {
     experiment.deciding === "fixed_horizon"
       ? `Bars are ${level} intervals that may be read at any time. What decides is the one test at the planned end.`
       : `Bars are ${level} intervals that may be read at any time, as often as you like. Colour says direction, shape says arm.`;
+  const headers: Header[] = [
+    ["Metric and arm"],
+    ["Control", "num c-ctrl"],
+    ["Arm", "num c-trt"],
+    [`${capital(scale)} and ${level} interval`, "num"],
+    [
+      <>
+        <span class="vh">Picture</span>
+        {common && <Axis scale={common} say={tickText} better={better} />}
+      </>,
+      "fx wide",
+    ],
+    ["p, any time", "num"],
+    ["In words"],
+  ];
   return (
     <Card
       id="metrics"
@@ -44,41 +66,24 @@ export function Metrics({ experiment, results, scale }: Shown) {
       title="Metrics"
       about={about}
       side={
-        <button type="button" class="btn s" onClick={() => (opened.value = "how")}>
-          How to read this
-        </button>
+        <span class="acts-row">
+          {experiment.metrics.some((it) => it.cohorts) && (
+            <Menu
+              label={`Cohort: ${cohort ? COHORTS[cohort] : "all"}`}
+              choices={[null, ...KEYS].map((to) => ({ text: to ? `First exposed in the ${COHORTS[to]}` : "All", chosen: to === cohort, choose: () => go(withQuery({ cohort: to }), true) }))}
+            />
+          )}
+          <button type="button" class="btn s" onClick={() => (opened.value = "how")}>
+            How to read this
+          </button>
+        </span>
       }
     >
       <table class="forest" role="table">
         <caption class="vh">
-          {scale === "lift" ? "Lift" : "Difference"} of each arm against {inner(control?.name ?? "the control")}, with intervals that are valid at every look
+          {capital(scale)} of each arm against {inner(control?.name ?? "the control")}, with intervals that are valid at every look
         </caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            <th scope="col" role="columnheader">
-              Metric and arm
-            </th>
-            <th scope="col" role="columnheader" class="num c-ctrl">
-              Control
-            </th>
-            <th scope="col" role="columnheader" class="num c-trt">
-              Arm
-            </th>
-            <th scope="col" role="columnheader" class="num">
-              {scale === "lift" ? "Lift" : "Difference"} and {level} interval
-            </th>
-            <th scope="col" role="columnheader" class="fx wide">
-              <span class="vh">Picture</span>
-              {common && <Axis scale={common} say={tickText} better={better} />}
-            </th>
-            <th scope="col" role="columnheader" class="num">
-              p, any time
-            </th>
-            <th scope="col" role="columnheader">
-              In words
-            </th>
-          </tr>
-        </thead>
+        <HeadRow headers={headers} />
         {groups.map(({ metric, comparisons, marks }) => {
           const axis = common ?? axisFor([{ comparisons, marks }], scale);
           const speech = speechOf(metric, comparisons, scale);
@@ -115,6 +120,7 @@ export function Metrics({ experiment, results, scale }: Shown) {
         })}
       </table>
       <Key harm={groups.some((it) => it.marks.harm != null)} minimum={groups.some((it) => it.marks.minimum != null)} />
+      {cohort && <CohortTable experiment={experiment} cohort={cohort} scale={scale} />}
     </Card>
   );
 }
@@ -152,7 +158,7 @@ function GroupRow({ metric, many, axis, speech }: { metric: Metric; many: boolea
 
 /** "Primary · minimum effect +20% · p corrected for two arms" */
 function roleOf(metric: Metric, many: boolean): string {
-  const parts = [metric.role.charAt(0).toUpperCase() + metric.role.slice(1)];
+  const parts = [capital(metric.role)];
   const worse = metric.direction === "increase" ? "fall" : "rise";
   if (metric.role === "guardrail" && metric.margin !== null) parts.push(`must not ${worse} by more than ${minimumText(metric.margin)}`);
   else if (metric.minimum_effect !== null) parts.push(`minimum effect ${metric.direction === "increase" ? "+" : "−"}${minimumText(metric.minimum_effect)}`);
@@ -175,11 +181,7 @@ interface RowProps {
 }
 
 export function Row({ it, axis, speech, scale, control, last, loose, open, toggle }: RowProps) {
-  const shown = hasInterval(it);
-  const value = drawn(it, scale);
   const pill = pillOf(it);
-  const [low, high] = endsOf(value);
-  const text = shown ? `${speech.point(value.point)}, interval ${speech.range(value)}` : "no interval";
   const click = (event: MouseEvent) => {
     // Text can be selected without opening the row.
     if ((event.target as Element).closest("button, a") || getSelection()?.toString()) return;
@@ -200,26 +202,16 @@ export function Row({ it, axis, speech, scale, control, last, loose, open, toggl
         {speech.mean(it.arm.mean)}
       </td>
       <td class="num c-lift" role="cell">
-        {shown ? (
-          <>
-            <span class="big">{speech.point(value.point)}</span>
-            <span class="rng">{speech.range(value)}</span>
-          </>
-        ) : (
-          <span class="faint">–</span>
-        )}
+        <Value it={it} scale={scale} speech={speech} />
       </td>
       <td class="fx" role="cell">
-        <Interval
-          scale={axis}
-          low={low}
-          point={value.point}
-          high={high}
-          kind={loose ? "loose" : it.kind}
-          arm={it.index}
+        <Picture
+          it={it}
+          scale={scale}
+          axis={axis}
           marks={marksOf(it.metric, scale)}
-          shown={shown}
-          label={`${it.name}, ${inner(it.metric.name)}: ${pill.text}. ${scale === "lift" ? "Lift" : "Difference"} ${text}`}
+          kind={loose ? "loose" : it.kind}
+          label={`${it.name}, ${inner(it.metric.name)}: ${pill.text}. ${capital(scale)} ${hasInterval(it) ? speech.both(drawn(it, scale)) : "no interval"}`}
         />
       </td>
       <td class="num c-p" role="cell" title={it.p === null ? undefined : String(it.p)}>
@@ -236,30 +228,11 @@ export function Row({ it, axis, speech, scale, control, last, loose, open, toggl
 function Key({ harm, minimum }: { harm: boolean; minimum: boolean }) {
   return (
     <div class="key">
-      <span>
-        <i class="b" />
-        excludes zero
-      </span>
-      <span>
-        <i class="u" />
-        does not
-      </span>
-      <span>
-        <i class="z" />
-        no effect
-      </span>
-      {minimum && (
-        <span>
-          <i class="l" />
-          minimum effect worth shipping
-        </span>
-      )}
-      {harm && (
-        <span>
-          <i class="h" />
-          harm margin
-        </span>
-      )}
+      <Sign of="b">excludes zero</Sign>
+      <Sign of="u">does not</Sign>
+      <Sign of="z">no effect</Sign>
+      {minimum && <Sign of="l">minimum effect worth shipping</Sign>}
+      {harm && <Sign of="h">harm margin</Sign>}
       <span class="faint">An arrow means that the interval goes on beyond the axis.</span>
     </div>
   );

@@ -3,15 +3,17 @@
 import { provisionalWanted } from "../../provisional";
 import type { Experiment, Results } from "../../api/types";
 import { compare } from "../../model";
-import { Axis, Interval } from "../../parts/Interval";
+import { Axis } from "../../parts/Interval";
+import { Picture, Value } from "../../parts/Picture";
 import { Say } from "../../parts/Say";
+import { HeadRow } from "../../parts/Table";
 import { ArmName } from "../../parts/Shape";
 import { millis } from "../../times";
 import { inner } from "../../words/part";
 import { provisionalSentence } from "../../words/provisional";
-import { axisFor, drawn, endsOf, marksOf, speechOf, tickText } from "../../columns";
+import { axisFor, drawn, marksOf, speechOf, tickText } from "../../columns";
 
-export default function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
+export function Provisional({ experiment, results }: { experiment: Experiment; results: Results }) {
   const newer = results.provisional;
   const now = newer?.experiments.find((it) => it.experiment === experiment.experiment && it.salt === experiment.salt);
   if (!newer || !now) return null;
@@ -34,41 +36,35 @@ export default function Provisional({ experiment, results }: { experiment: Exper
       </p>
       <table class="forest" role="table">
         <caption class="vh">Provisional lifts, not for deciding</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            <th scope="col" role="columnheader">
-              Metric and arm
-            </th>
-            <th scope="col" role="columnheader" class="num">
-              Lift and interval
-            </th>
-            <th scope="col" role="columnheader" class="fx wide">
-              <span class="vh">Picture</span>
-              <Axis scale={axis} say={tickText} />
-            </th>
-          </tr>
-        </thead>
+        <HeadRow
+          headers={[
+            ["Metric and arm"],
+            ["Lift and interval", "num"],
+            [
+              <>
+                <span class="vh">Picture</span>
+                <Axis scale={axis} say={tickText} />
+              </>,
+              "fx wide",
+            ],
+          ]}
+        />
         <tbody role="rowgroup">
           {groups.flatMap(({ metric, comparisons, marks }) => {
             const speech = speechOf(metric, comparisons, "lift");
-            return comparisons.map((it) => {
-              const value = drawn(it, "lift");
-              const [low, high] = endsOf(value);
-              return (
-                <tr class="r" role="row">
-                  <th scope="row" role="rowheader">
-                    <ArmName index={it.index} name={`${it.name}, ${inner(metric.name)}`} />
-                  </th>
-                  <td class="num c-lift" role="cell">
-                    <span class="big">{speech.point(value.point)}</span>
-                    <span class="rng">{speech.range(value)}</span>
-                  </td>
-                  <td class="fx" role="cell">
-                    <Interval scale={axis} low={low} point={value.point} high={high} kind="loose" arm={it.index} marks={marks} shown={value.point !== null} label={`${it.name}, ${inner(metric.name)}, provisional: ${speech.point(value.point)}, interval ${speech.range(value)}`} />
-                  </td>
-                </tr>
-              );
-            });
+            return comparisons.map((it) => (
+              <tr class="r" role="row">
+                <th scope="row" role="rowheader">
+                  <ArmName index={it.index} name={`${it.name}, ${inner(metric.name)}`} />
+                </th>
+                <td class="num c-lift" role="cell">
+                  <Value it={it} scale="lift" speech={speech} />
+                </td>
+                <td class="fx" role="cell">
+                  <Picture it={it} scale="lift" axis={axis} marks={marks} kind="loose" label={`${it.name}, ${inner(metric.name)}, provisional: ${speech.both(drawn(it, "lift"))}`} />
+                </td>
+              </tr>
+            ));
           })}
         </tbody>
       </table>

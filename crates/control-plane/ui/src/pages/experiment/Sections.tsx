@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import type { Experiment } from "../../api/types";
 import { primaryOf } from "../../model";
 import { Menu } from "../../parts/Menu";
+import { Switch } from "../../parts/Switch";
 import { go, withQuery } from "../../router";
 import { moment } from "../../times";
 import type { Scale } from "../../columns";
@@ -56,16 +57,16 @@ export function Sections({ scale, look, frozen, experiment }: { scale: Scale; lo
 }
 
 function ScaleSwitch({ scale }: { scale: Scale }) {
-  const choose = (to: Scale) => go(withQuery({ scale: to === "lift" ? null : to }), true);
   return (
-    <span class="seg" role="group" aria-label="Scale">
-      <button type="button" aria-pressed={scale === "lift"} onClick={() => choose("lift")}>
-        Lift
-      </button>
-      <button type="button" aria-pressed={scale === "difference"} onClick={() => choose("difference")}>
-        Difference
-      </button>
-    </span>
+    <Switch
+      label="Scale"
+      now={scale}
+      options={[
+        ["lift", "Lift"],
+        ["difference", "Difference"],
+      ]}
+      choose={(to) => go(withQuery({ scale: to === "lift" ? null : to }), true)}
+    />
   );
 }
 

@@ -4,12 +4,14 @@ import type { Experiment, Metric, Segment } from "../../api/types";
 import { compare, type Comparison, hasInterval, primaryOf, sum, totalUnits } from "../../model";
 import { count, difference, pValue } from "../../numbers";
 import { Card } from "../../parts/Card";
-import { Axis, Interval } from "../../parts/Interval";
+import { Axis, NoInterval } from "../../parts/Interval";
+import { Picture, Sign, Value } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
+import { type Header, HeadRow } from "../../parts/Table";
 import { ArmName } from "../../parts/Shape";
 import { query } from "../../router";
 import { capital, inner, joined, units } from "../../words/part";
-import { axisFor, drawn, endsOf, type Speech, speechOf, tickText } from "../../columns";
+import { axisFor, drawn, type Speech, speechOf, tickText } from "../../columns";
 import type { Scale as Lines } from "../../scale";
 import type { Scale } from "../../columns";
 import type { Shown } from "./Experiment";
@@ -44,31 +46,31 @@ export function Segments({ experiment, scale }: Shown) {
         <caption class="vh">
           {capital(scale)} in {inner(metric.name)} by segment
         </caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            <th scope="col" role="columnheader">
-              Segment
-            </th>
-            <th scope="col" role="columnheader" class="num">
-              {capital(units(experiment.unit_name))}
-            </th>
-            {overall.map((it, at) => (
-              <>
-                <th scope="col" role="columnheader" class={at > 0 ? "fx w half" : "fx half"}>
+        <HeadRow
+          headers={[
+            ["Segment"],
+            [capital(units(experiment.unit_name)), "num"],
+            ...overall.flatMap((it, at): Header[] => [
+              [
+                <>
                   <span class="vh">Picture of {it.name}</span>
                   <span class="sd arm" aria-hidden="true">
                     <ArmName index={it.index} name={it.name} />
                   </span>
                   <Axis scale={axis} say={scale === "lift" ? tickText : speech.tick} />
-                </th>
-                <th scope="col" role="columnheader" class="num">
+                </>,
+                at > 0 ? "fx w half" : "fx half",
+              ],
+              [
+                <>
                   {capital(scale)}
                   <span class="vh"> of {it.name}</span>
-                </th>
-              </>
-            ))}
-          </tr>
-        </thead>
+                </>,
+                "num",
+              ],
+            ]),
+          ]}
+        />
         <tbody role="rowgroup">
           <ValueRow name={`All ${units(experiment.unit_name)}`} units={totalUnits(experiment)} comparisons={overall} overall={overall} axis={axis} speech={speech} scale={scale} last whole />
         </tbody>
@@ -88,14 +90,8 @@ export function Segments({ experiment, scale }: Shown) {
         ))}
       </table>
       <div class="key">
-        <span>
-          <i class="o" />
-          overall {scale}
-        </span>
-        <span>
-          <i class="z" />
-          no effect
-        </span>
+        <Sign of="o">overall {scale}</Sign>
+        <Sign of="z">no effect</Sign>
         <span class="faint">
           An arrow means that the interval goes on beyond the axis. p values here are fixed-horizon and for reading only.
           {left > 0 && ` ${left} more arms are in the JSON and in SQL.`}
@@ -146,24 +142,15 @@ function ValueRow({ name, units: size, comparisons, overall, axis, speech, scale
       </td>
       {overall.map((all, at) => {
         const it = comparisons.find((other) => other.arm.variant === all.arm.variant);
-        const value = it && drawn(it, scale);
-        const shown = it !== undefined && hasInterval(it);
-        const [low, high] = value ? endsOf(value) : [null, null];
-        const text = value && shown ? `${speech.point(value.point)}, interval ${speech.range(value)}` : "too little data";
+        const marks = { overall: drawn(all, scale).point };
+        const said = (text: string) => `${name}, ${all.name}: ${text}`;
         return (
           <>
             <td class={at > 0 ? "fx w" : "fx"} role="cell">
-              <Interval scale={axis} low={low} point={value?.point ?? null} high={high} kind={it?.kind ?? "same"} arm={all.index} marks={{ overall: drawn(all, scale).point }} shown={shown} label={`${name}, ${all.name}: ${text}`} />
+              {it && hasInterval(it) ? <Picture it={it} scale={scale} axis={axis} marks={marks} label={said(speech.both(drawn(it, scale)))} /> : <NoInterval scale={axis} marks={marks} label={said("too little data")} />}
             </td>
             <td class="num c-lift hide-s" role="cell">
-              {value && shown ? (
-                <>
-                  <span class="big">{speech.point(value.point)}</span>
-                  <span class="rng">{speech.range(value)}</span>
-                </>
-              ) : (
-                <span class="faint">waiting</span>
-              )}
+              <Value it={it} scale={scale} speech={speech} none="waiting" />
             </td>
           </>
         );

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { Definition, Experiment, ExperimentLog, LogEntry } from "../../api/types";
+import { ofExperiment } from "../../api/client";
 import { type Resource, useResource } from "../../api/resource";
 import { totalUnits } from "../../model";
 import { count } from "../../numbers";
@@ -23,7 +24,7 @@ export function Setup({ experiment, earlier, log }: Props) {
   const version = useSignal<number | null>(null);
   const id = experiment.experiment;
   const asked = version.value === null ? "" : `?version=${version.value}`;
-  const definition = useResource<Definition>(`/v1/experiments/${encodeURIComponent(id)}/definition${asked}`);
+  const definition = useResource<Definition>(ofExperiment(id, `definition${asked}`));
   const shown = definition?.data.value;
   const versions = shown?.versions ?? [];
   const [before, last] = versions.slice(-2).map((it) => it.version);

@@ -2,28 +2,27 @@
 
 import { useSignal } from "@preact/signals";
 import { announce } from "../../announce";
-import { text as download } from "../../api/client";
+import { get, ofExperiment, text as download } from "../../api/client";
 import { token } from "../../api/token";
-import type { Results } from "../../api/types";
+import type { History, Metric, Results } from "../../api/types";
 import { copy, save } from "../../copy";
 import { primaryOf } from "../../model";
 import { Card } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
+import { Menu } from "../../parts/Menu";
 import { query } from "../../router";
+import { provenanceOf } from "./provenance";
 import type { Shown } from "./Experiment";
 import { Verify } from "./Verify";
 
 const KEYWORDS = /\b(SELECT|FROM|WHERE|AND|ORDER BY|FINAL)\b/;
-/** More partitions than this are counted, and named in the JSON. */
-const OFFSETS_MAX = 8;
-
-export function Sql({ experiment, results }: Shown) {
+export function Sql({ experiment, results, scale }: Shown) {
   const copied = useSignal(false);
   const id = experiment.experiment;
-  const asked = query.value.get("metric") ?? primaryOf(experiment)?.metric ?? "";
-  const text = sqlOf(experiment, asked, results.look);
-  const base = `/v1/experiments/${encodeURIComponent(id)}`;
-  const csv = `${base}/results.csv?look=${encodeURIComponent(results.look)}`;
+  const asked = query.value.get("metric");
+  const metric = experiment.metrics.find((it) => it.metric === asked) ?? primaryOf(experiment);
+  const text = sqlOf(experiment, metric?.metric ?? "", results.look);
+  const csv = ofExperiment(id, `results.csv?look=${encodeURIComponent(results.look)}`);
   // Without a token the browser does it, which says how far it is and where it went wrong.
   const saveCsv = (event: Event) => {
     if (token.peek() === null) return;
@@ -37,6 +36,21 @@ export function Sql({ experiment, results }: Shown) {
     copy(text).then(() => {
       copied.value = true;
       setTimeout(() => (copied.value = false), 2000);
+    });
+  const problem = useSignal("");
+  const picture = async (name: string, draw: (it: typeof import("./pictures"), of: Metric) => string | Promise<string>) => {
+    problem.value = "";
+    try {
+      const pictures = await import("./pictures");
+      if (metric) save(`${id}-${metric.metric}-${name}.svg`, "image/svg+xml", pictures.inked(await draw(pictures, metric), lightToken));
+    } catch (failure) {
+      problem.value = `The picture could not be drawn: ${failure instanceof Error ? failure.message : "unknown"}`;
+    }
+  };
+  const overTime = () =>
+    picture("over-time", async (it, of) => {
+      const history = await get<History>(ofExperiment(id, `history?metric=${encodeURIComponent(of.metric)}&to=${encodeURIComponent(results.look)}`));
+      return it.overTimeSvg(experiment, results, of, history, scale);
     });
   return (
     <Card
@@ -56,16 +70,34 @@ export function Sql({ experiment, results }: Shown) {
           <a class="btn s" href={csv} download={`${id}.csv`} onClick={saveCsv}>
             CSV
           </a>
+          <Menu
+            label="SVG"
+            choices={[
+              { text: `${metric?.name} over time`, choose: overTime },
+              { text: `${metric?.name}, intervals`, choose: () => picture("intervals", (it, of) => it.intervalsSvg(experiment, results, of, scale)) },
+            ]}
+          />
         </span>
       }
     >
       <pre class="flat" tabIndex={0} role="region" aria-label="SQL">
         {text.split(KEYWORDS).map((part) => (KEYWORDS.test(part) ? <b>{part}</b> : part))}
       </pre>
+      {problem.value && (
+        <p class="empty t-warn" role="alert">
+          {problem.value}
+        </p>
+      )}
       <Provenance results={results} looks={experiment.looks_evaluated} />
       <Verify id={id} look={results.look} />
     </Card>
   );
+}
+
+/** A colour as paper has it, whatever theme the page has. */
+function lightToken(name: string): string {
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]) as CSSStyleRule[];
+  return rules.find((it) => it.selectorText === ":root")?.style.getPropertyValue(`--${name}`).trim() ?? "none";
 }
 
 const quoted = (value: string) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
@@ -79,18 +111,11 @@ ORDER BY segment, segment_value, variant`;
 }
 
 function Provenance({ results, looks }: { results: Results; looks: number }) {
-  const { provenance } = results;
-  const all = Object.entries(provenance.offsets).sort(([a], [b]) => Number(a) - Number(b));
-  const offsets = all.slice(0, OFFSETS_MAX).map(([partition, [from, to]]) => `${partition}:[${from},${to})`);
-  const more = all.length > OFFSETS_MAX ? ` and ${all.length - OFFSETS_MAX} more` : "";
   return (
     <div class="prov">
-      <Fact name="Look" value={results.look} />
-      <Fact name="Offsets" value={offsets.join(" ") + more} />
-      <Fact name="Log" value={provenance.log} />
-      <Fact name="Revision" value={String(provenance.config_version)} />
-      <Fact name="Semantics" value={String(provenance.semantics)} />
-      <Fact name="Build" value={provenance.build} />
+      {provenanceOf(results).map(([name, value]) => (
+        <Fact name={name} value={value} />
+      ))}
       <Fact name="Aligned looks" value={looks.toLocaleString("en")} />
     </div>
   );

@@ -6,6 +6,7 @@ import { count, percent } from "../../numbers";
 import { Icon } from "../../parts/Icon";
 import { Say } from "../../parts/Say";
 import { ArmName } from "../../parts/Shape";
+import { Word } from "../../parts/Word";
 import { answersOf } from "../../words/answers";
 import { units } from "../../words/part";
 import type { Held } from "./told";
@@ -45,7 +46,7 @@ export function VerdictCard({ experiment, results, told, ageMs }: Props) {
             <dd>
               <div class={`a ${it.tone}`}>
                 <Icon name={it.icon} />
-                {it.word}
+                <Word text={it.word} />
               </div>
               <div class="w">
                 {it.why} {it.question === "Why believe it?" && <a href="#sql">Offsets and build</a>}

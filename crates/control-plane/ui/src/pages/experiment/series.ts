@@ -1,8 +1,10 @@
 // The history of one comparison, read from columns into points, in the scale that is shown.
 
-import type { Arm, History, Results } from "../../api/types";
+import type { Arm, Experiment, History, Metric, Results } from "../../api/types";
 import { millis } from "../../times";
-import type { Scale } from "../../columns";
+import { marksOf, type Scale, speechOf } from "../../columns";
+import { compare } from "../../model";
+import { reachOf } from "../../scale";
 
 export interface Point {
   look: string;
@@ -19,26 +21,30 @@ export interface Point {
 
 export function pointsOf(history: History | null, metric: string, variant: string, scale: Scale): Point[] {
   if (!history) return [];
-  const column = (name: string) => history.columns.indexOf(name);
-  const names = scale === "lift" ? ["lift", "lift_low", "lift_high"] : ["difference", "low", "high"];
-  const [look, units, status, p, version] = ["look", "units", "status", "p_value_running", "config_version"].map(column);
-  const [value, low, high] = names.map(column);
-  const number = (row: (string | number | null)[], at: number | undefined) => {
-    const it = at === undefined || at < 0 ? null : row[at];
-    return typeof it === "number" ? it : null;
-  };
-  return (history.series[`${metric}/${variant}`] ?? []).map((row) => ({
-    look: String(row[look ?? 0]),
-    at: millis(String(row[look ?? 0])),
-    units: number(row, units) ?? 0,
-    ok: row[status ?? -1] === "ok" || row[status ?? -1] === "srm_blocked",
-    value: number(row, value),
-    low: number(row, low),
-    high: number(row, high),
-    p: number(row, p),
-    version: number(row, version),
-  }));
+  const [value, low, high] = scale === "lift" ? ["lift", "lift_low", "lift_high"] : ["difference", "low", "high"];
+  return (history.series[`${metric}/${variant}`] ?? []).map((row) => {
+    const of = (column = "") => row[history.columns.indexOf(column)];
+    const number = (column?: string) => {
+      const it = of(column);
+      return typeof it === "number" ? it : null;
+    };
+    const look = String(of("look"));
+    return {
+      look,
+      at: millis(look),
+      units: number("units") ?? 0,
+      ok: isOk(of("status")),
+      value: number(value),
+      low: number(low),
+      high: number(high),
+      p: number("p_value_running"),
+      version: number("config_version"),
+    };
+  });
 }
+
+/** A blocked split is not to be believed, but there is a line. */
+const isOk = (status: unknown) => status === "ok" || status === "srm_blocked";
 
 /** The look that the page shows belongs to the line even before the history has it. */
 export function withNewest(points: Point[], arm: Arm, pair: number, results: Results, scale: Scale): Point[] {
@@ -51,7 +57,7 @@ export function withNewest(points: Point[], arm: Arm, pair: number, results: Res
     look: results.look,
     at,
     units: pair,
-    ok: test.status === "ok" || test.status === "srm_blocked",
+    ok: isOk(test.status),
     value: (lift ? arm.lift : arm.difference) ?? null,
     low: lift ? test.lift_low : test.low,
     high: lift ? test.lift_high : test.high,
@@ -77,3 +83,27 @@ export function runs(points: Point[]): Point[][] {
 
 const GAP_TIMES = 20;
 const GAP_LEAST_MS = 5 * 60_000;
+
+/** Lines of all arms of a metric, and the axis that they share. */
+export function timesOf(experiment: Experiment, results: Results, metric: Metric, history: History | null, scale: Scale) {
+  const comparisons = compare(experiment, metric);
+  const control = metric.variants.find((it) => it.control);
+  const series = comparisons.map((it) => ({ it, points: withNewest(pointsOf(history, metric.metric, it.arm.variant, scale), it.arm, (control?.units ?? 0) + it.arm.units, results, scale) }));
+  const all = series.flatMap((it) => it.points);
+  const ok = all.filter((it) => it.ok);
+  const { minimum = null } = marksOf(metric, scale);
+  const lasts = series.flatMap(({ points }) => points.slice(-1)).flatMap((it) => [it.low, it.high].filter((end) => end !== null));
+  const y = reachOf(
+    ok.map((it) => [it.low, it.high]),
+    ok.flatMap((it) => it.value ?? []),
+    [Math.min(0, ...lasts), Math.max(0, ...lasts)],
+    minimum === null ? [] : [minimum],
+  );
+  return { series, all, y, minimum, speech: speechOf(metric, comparisons, scale) };
+}
+
+/** All panels have the same axes. */
+export function spanOf(points: Point[], byUnits: boolean): [number, number] {
+  const values = points.map((it) => (byUnits ? it.units : it.at));
+  return [byUnits ? 0 : Math.min(...values), Math.max(...values)];
+}

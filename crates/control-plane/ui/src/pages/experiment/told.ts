@@ -1,6 +1,7 @@
 // The words on the page, held still: numbers in the sentence change at most every 10 s, the wording as soon as a code does.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { announce } from "../../announce";
 import type { Experiment, ExperimentLog, LogEntry, Results } from "../../api/types";
 import { textOf } from "../../words/part";
@@ -18,7 +19,8 @@ export function useTold(experiment: Experiment, results: Results, ageMs: number,
   const { freshness } = results;
   const now = tell(experiment, { look: results.look, logTime: freshness.log_time, ageMs, heldBy: freshness.held_by ?? null, since, by });
   const held = useRef<{ told: Told; at: number; changed: boolean; look: string } | null>(null);
-  const [, redraw] = useState(0);
+  const redraw = useSignal(0);
+  void redraw.value;
   const before = held.current;
   const sinceMs = before ? performance.now() - before.at : Number.POSITIVE_INFINITY;
   // Going to another look is not news: everything changes at once.
@@ -30,7 +32,7 @@ export function useTold(experiment: Experiment, results: Results, ageMs: number,
     before.told = { ...before.told, pill: now.pill };
   }
   useEffect(() => {
-    const timer = setTimeout(() => redraw((n) => n + 1), HOLD_MS);
+    const timer = setTimeout(() => redraw.value++, HOLD_MS);
     return () => clearTimeout(timer);
   }, [results]);
   const { told, changed } = held.current ?? { told: now, changed: false };

@@ -8,19 +8,39 @@ import { onKey } from "../../keys";
 import { count, plural } from "../../numbers";
 import { Failure } from "../../parts/Failure";
 import { Axis } from "../../parts/Interval";
+import { Heading } from "../../parts/Heading";
 import { Menu } from "../../parts/Menu";
 import { Skeleton } from "../../parts/Skeleton";
+import { Switch } from "../../parts/Switch";
+import { type Header, HeadRow } from "../../parts/Table";
 import { go, query, withQuery } from "../../router";
 import { moveRow } from "../../rows";
 import { arranged, filterOf, type Filter, GROUPS, moved, type Order, orderOf, type Sort, SORTS } from "./order";
 import { EFFECTS, ListRow } from "./ListRow";
-import { useList } from "./store";
+import { useStore } from "../../store";
 
-const COLUMNS = 7;
+const HEADERS: Header[] = [
+  ["Experiment", "c-title"],
+  ["State"],
+  ["Primary metric, in words", "c-say"],
+  ["Lift, 95% any time", "num"],
+  [
+    <>
+      <span class="sd" aria-hidden="true">
+        in minimum effects
+      </span>
+      <span class="vh">Picture, in minimum effects</span>
+      <Axis scale={EFFECTS} say={(tick) => `${tick > 0 ? "+" : "−"}${Math.abs(tick)}×`} />
+    </>,
+    "fx c-fx",
+  ],
+  ["Units, of plan"],
+  ["Health, age of data", "c-health"],
+];
 
-export default function Experiments() {
-  const store = useList();
-  const list = store.list.value;
+export function Experiments() {
+  const store = useStore<List>("/v1/experiments", "/v1/stream", (it) => "groups" in it && "experiments" in it);
+  const list = store.data.value;
   useEffect(() => {
     document.title = "Experiments · Assay";
     const stops = [onKey("j", () => moveRow(1)), onKey("k", () => moveRow(-1))];
@@ -32,7 +52,7 @@ export default function Experiments() {
   return (
     <>
       <h1 class="vh">Experiments</h1>
-      <Failure title="The experiments could not be loaded." detail={`${error.detail || error.title} Flags keep working from the last good copy.`} retry={store.reload} retryIn={store.retryIn.value} requestId={error.requestId} />
+      <Failure title="The experiments could not be loaded." of={store} detail={`${error.message} Flags keep working from the last good copy.`} />
     </>
   );
 }
@@ -45,29 +65,27 @@ function Loaded({ list, failed, retry }: { list: List; failed: boolean; retry: (
   const all = list.experiments.length - (list.groups.stopped ?? 0);
   return (
     <div class="in">
-      <div class="head first">
-        <div>
-          <h1>Experiments</h1>
-          <div class="meta">
-            <span>
-              {plural(all, "experiment")}, {running} running
-            </span>
-            {failed && (
-              <span class="t-warn">
-                Newer rows could not be loaded.{" "}
-                <button type="button" class="link" onClick={retry}>
-                  Try now
-                </button>
-              </span>
-            )}
-          </div>
-        </div>
-        <div class="acts">
+      <Heading
+        title="Experiments"
+        first
+        acts={
           <a class="btn" href="/plan">
             Plan one
           </a>
-        </div>
-      </div>
+        }
+      >
+        <span>
+          {plural(all, "experiment")}, {running} running
+        </span>
+        {failed && (
+          <span class="t-warn">
+            Newer rows could not be loaded.{" "}
+            <button type="button" class="link" onClick={retry}>
+              Try now
+            </button>
+          </span>
+        )}
+      </Heading>
       <Filters list={list} filter={filter} all={all} />
       {groups.length === 0 ? (
         <Nothing all={list.experiments.length} />
@@ -77,39 +95,11 @@ function Loaded({ list, failed, retry }: { list: List; failed: boolean; retry: (
           <section class="card" aria-label="List">
             <table class="list" role="table">
               <caption class="vh">Experiments with the state of their primary metric</caption>
-              <thead role="rowgroup">
-                <tr role="row">
-                  <th scope="col" role="columnheader" class="c-title">
-                    Experiment
-                  </th>
-                  <th scope="col" role="columnheader">
-                    State
-                  </th>
-                  <th scope="col" role="columnheader" class="c-say">
-                    Primary metric, in words
-                  </th>
-                  <th scope="col" role="columnheader" class="num">
-                    Lift, 95% any time
-                  </th>
-                  <th scope="col" role="columnheader" class="fx c-fx">
-                    <span class="sd" aria-hidden="true">
-                      in minimum effects
-                    </span>
-                    <span class="vh">Picture, in minimum effects</span>
-                    <Axis scale={EFFECTS} say={(tick) => `${tick > 0 ? "+" : "−"}${Math.abs(tick)}×`} />
-                  </th>
-                  <th scope="col" role="columnheader">
-                    Units, of plan
-                  </th>
-                  <th scope="col" role="columnheader" class="c-health">
-                    Health, age of data
-                  </th>
-                </tr>
-              </thead>
+              <HeadRow headers={HEADERS} />
               {groups.map(({ group, name, rows }) => (
                 <tbody key={group} role="rowgroup">
                   <tr class="grp" role="row">
-                    <th colSpan={COLUMNS} scope="rowgroup" role="rowheader">
+                    <th colSpan={HEADERS.length} scope="rowgroup" role="rowheader">
                       {name}
                       <span class="n">{rows.length}</span>
                     </th>
@@ -172,16 +162,12 @@ function Filters({ list, filter, all }: { list: List; filter: Filter; all: numbe
   const set = (changes: Record<string, string | null>) => go(withQuery(changes), true);
   return (
     <div class="filters">
-      <div class="seg" role="group" aria-label="State">
-        <button type="button" aria-pressed={filter.state === null} onClick={() => set({ state: null })}>
-          All {count(all)}
-        </button>
-        {GROUPS.filter(({ group }) => (list.groups[group] ?? 0) > 0).map(({ group, name }) => (
-          <button type="button" aria-pressed={filter.state === group} onClick={() => set({ state: group })}>
-            {name.replace(", still running", "")} {count(list.groups[group] ?? 0)}
-          </button>
-        ))}
-      </div>
+      <Switch
+        label="State"
+        now={filter.state}
+        options={[[null, `All ${count(all)}`], ...GROUPS.filter(({ group }) => (list.groups[group] ?? 0) > 0).map(({ group, name }) => [group, `${name.replace(", still running", "")} ${count(list.groups[group] ?? 0)}`] as const)]}
+        choose={(state) => set({ state })}
+      />
       {filter.text && (
         <button type="button" class="btn s" onClick={() => set({ q: null })}>
           “{filter.text}” ×

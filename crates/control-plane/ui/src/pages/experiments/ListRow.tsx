@@ -4,9 +4,11 @@ import type { List, Row } from "../../api/types";
 import { coversZero } from "../../model";
 import { count, lift, percent, range } from "../../numbers";
 import { Icon } from "../../parts/Icon";
-import { Interval, type Kind } from "../../parts/Interval";
+import { Interval, type Kind, NoInterval } from "../../parts/Interval";
+import { Figures } from "../../parts/Picture";
 import { Pill } from "../../parts/Pill";
 import { Say } from "../../parts/Say";
+import { Word } from "../../parts/Word";
 import { experimentPath, go } from "../../router";
 import type { Scale } from "../../scale";
 import { age } from "../../times";
@@ -41,7 +43,9 @@ export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: num
         <Pill {...rowPill(row, ageMs)} />
       </td>
       <td role="cell" class="say">
-        <Say parts={sentence} />
+        <Word text={textOf(sentence)}>
+          <Say parts={sentence} />
+        </Word>
       </td>
       <Effect row={row} label={textOf(sentence)} />
       <Units row={row} />
@@ -54,7 +58,7 @@ export function ListRow({ row, list, ageMs }: { row: Row; list: List; ageMs: num
               <span class={health.tone === "good" ? "yes" : undefined}>
                 <Icon name={health.tone === "good" ? "ok" : "warn"} />
               </span>{" "}
-              {health.health}
+              <Word text={health.health} />
             </span>
             <span class="rng">{row.status === "stopped" ? "stopped" : age(ageMs)}</span>
           </>
@@ -75,7 +79,7 @@ function Effect({ row, label }: { row: Row; label: string }) {
           <span class="faint">–</span>
         </td>
         <td role="cell" class="fx">
-          <Interval scale={EFFECTS} low={null} point={null} high={null} kind="same" arm={0} marks={marks} shown={false} label="No interval yet" />
+          <NoInterval scale={EFFECTS} marks={marks} label="No interval yet" />
         </td>
       </>
     );
@@ -90,8 +94,7 @@ function Effect({ row, label }: { row: Row; label: string }) {
   return (
     <>
       <td role="cell" class={kind === "void" ? "num void" : "num"}>
-        <span class="big">{lift(primary.lift, decimals)}</span>
-        <span class="rng">{text}</span>
+        <Figures point={lift(primary.lift, decimals)} range={text} />
       </td>
       <td role="cell" class="fx">
         <Interval scale={EFFECTS} low={ends[0]} point={scaled(primary.lift)} high={ends[1]} kind={kind} arm={armIndex(row)} marks={marks} shown={unit !== null} label={unit === null ? "No minimum effect is set" : `${label} Lift ${lift(primary.lift, decimals)}, interval ${text}`} />

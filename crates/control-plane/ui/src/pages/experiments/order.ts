@@ -47,14 +47,19 @@ const COMPARE: Record<Sort, (a: Row, b: Row) => number> = {
   title: (a, b) => (a.title || a.experiment).localeCompare(b.title || b.experiment),
 };
 
+export const wordsOf = (text: string): string[] => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** Whether a row is about all of these words. */
+export const hasAll = (row: Row, words: string[]): boolean => words.every((word) => `${row.title} ${row.experiment} ${row.owner}`.toLowerCase().includes(word));
+
 /** The rows to show, by group; empty groups are left out, and stopped ones unless asked for. */
 export function arranged(rows: Row[], filter: Filter): { group: Group; name: string; rows: Row[] }[] {
-  const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(filter.text);
   const wanted = rows.filter(
     (row) =>
       (filter.state === null ? row.group !== "stopped" : row.group === filter.state) &&
       (filter.owner === null || row.owner === filter.owner) &&
-      words.every((word) => `${row.title} ${row.experiment} ${row.owner}`.toLowerCase().includes(word)),
+      hasAll(row, words),
   );
   return GROUPS.map(({ group, name }) => ({ group, name, rows: wanted.filter((it) => it.group === group).sort(COMPARE[filter.sort]) })).filter((it) => it.rows.length > 0);
 }

@@ -2,11 +2,11 @@
 
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { get } from "../../api/client";
+import { get, ofExperiment } from "../../api/client";
 import { useResource } from "../../api/resource";
 import type { List, Results } from "../../api/types";
-import { Icon } from "../../parts/Icon";
 import { filledFrom } from "./filled";
+import { Select } from "./Select";
 import { change } from "./state";
 
 export function FromExperiment() {
@@ -17,7 +17,7 @@ export function FromExperiment() {
     const id = chosen.value;
     if (!id) return;
     const abort = new AbortController();
-    get<Results>(`/v1/experiments/${encodeURIComponent(id)}/results`, abort.signal).then(
+    get<Results>(ofExperiment(id, "results"), abort.signal).then(
       (results) => {
         const filled = filledFrom(results);
         problem.value = filled ? "" : "It has no primary metric with values yet.";
@@ -32,18 +32,8 @@ export function FromExperiment() {
   const running = (list?.data.value?.experiments ?? []).filter((it) => it.status === "running" || it.status === "paused");
   if (running.length === 0) return null;
   return (
-    <label>
-      Fill in from
-      <span class="inp">
-        <select value={chosen.value} onChange={(event) => (chosen.value = event.currentTarget.value)}>
-          <option value="">an experiment …</option>
-          {running.map((it) => (
-            <option value={it.experiment}>{it.title || it.experiment}</option>
-          ))}
-        </select>
-        <Icon name="more" />
-      </span>
+    <Select label="Fill in from" value={chosen.value} options={[["", "an experiment …"], ...running.map((it): [string, string] => [it.experiment, it.title || it.experiment])]} choose={(id) => (chosen.value = id)}>
       {problem.value && <span class="h t-alarm">{problem.value}</span>}
-    </label>
+    </Select>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { PlanAnswer } from "../../api/schema";
 import { count } from "../../numbers";
+import { Kpis } from "../../parts/Kpis";
 import { atMostWords, expectedWords, METHODS, priceWords, times } from "./words";
 
 export function Headline({ answer, noun }: { answer: PlanAnswer; noun: string }) {
@@ -10,25 +11,19 @@ export function Headline({ answer, noun }: { answer: PlanAnswer; noun: string })
   if (!plan) return null;
   return (
     <section class="card" aria-label="Answers">
-      <div class="kpis">
-        <div>
-          <div class="k">Plan for at most</div>
-          <div class="n">
-            {count(headline.at_most)} <small>{noun}</small>
-          </div>
-          <div class="w">{atMostWords(plan, answer.treatments, answer.per_day)}</div>
-        </div>
-        <div>
-          <div class="k">{method === "fixed_horizon" ? "You stop at" : "Expect to stop at about"}</div>
-          <div class="n">{count(headline.expected)}</div>
-          <div class="w">{expectedWords(answer, plan)}</div>
-        </div>
-        <div>
-          <div class="k">{PRICES[method]}</div>
-          <div class="n">{times(headline.price)}</div>
-          <div class="w">{priceWords(headline, noun, method)}</div>
-        </div>
-      </div>
+      <Kpis
+        of={[
+          [
+            "Plan for at most",
+            <>
+              {count(headline.at_most)} <small>{noun}</small>
+            </>,
+            atMostWords(plan, answer.treatments, answer.per_day),
+          ],
+          [method === "fixed_horizon" ? "You stop at" : "Expect to stop at about", count(headline.expected), expectedWords(answer, plan)],
+          [PRICES[method], times(headline.price), priceWords(headline, noun, method)],
+        ]}
+      />
       <p class="vh" aria-live="polite">{`${METHODS[method].option}: at most ${count(headline.at_most)} ${noun}.`}</p>
     </section>
   );

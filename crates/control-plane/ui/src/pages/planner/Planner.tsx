@@ -3,54 +3,47 @@
 import { useSignal } from "@preact/signals";
 import type { PlanAnswer } from "../../api/schema";
 import { copy } from "../../copy";
-import { lazy } from "../../lazy";
 import { Dialog } from "../../parts/Dialog";
 import { Failure } from "../../parts/Failure";
+import { Heading } from "../../parts/Heading";
 import { Skeleton } from "../../parts/Skeleton";
+import { capital } from "../../words/part";
 import { Chance } from "./Chance";
 import { FromExperiment } from "./FromExperiment";
+import { Demonstrator } from "./Demonstrator";
 import { Form } from "./Form";
 import { Headline } from "./Headline";
 import { fieldOf, isWrong, questionOf, type Wrong } from "./inputs";
+import { StillFinds } from "./StillFinds";
 import { inputs, useAddress, useAnswer } from "./state";
 import { Boundaries, Ways } from "./Ways";
 import { definitionOf } from "./words";
 
-/** Stands below the first screen. */
-const Demonstrator = lazy(() => import("./Demonstrator"));
-/** Only a running experiment asks what it can still find. */
-const StillFinds = lazy(() => import("./StillFinds"));
-
 /** The rate that the demonstration shows for metrics that have none. */
 const USUAL_RATE = 0.05;
 
-export default function Planner() {
+export function Planner() {
   useAddress();
   const it = inputs.value;
   const question = questionOf(it);
   const unread = isWrong(question) ? question : null;
-  const { data, error, retry } = useAnswer<PlanAnswer>("/v1/plan", unread ? null : question);
+  const asked = useAnswer<PlanAnswer>("/v1/plan", unread ? null : question);
   const using = useSignal(false);
-  const answer = data.value;
-  const refused = unread ? null : refusal(error.value);
+  const answer = asked.data.value;
+  const refused = unread ? null : refusal(asked.error.value);
   const wrong = unread ?? refused;
-  const failed = !unread && !refused && error.value;
+  const failed = !unread && !refused && asked.error.value;
   return (
     <div class="in planner">
-      <div class="head first">
-        <div>
-          <h1>Planner</h1>
-          <div class="meta">
-            <span>Before launch it says what an experiment needs; after launch, what it can still find. Never “observed power”.</span>
-          </div>
-        </div>
-      </div>
+      <Heading title="Planner" first>
+        <span>Before launch it says what an experiment needs; after launch, what it can still find. Never “observed power”.</span>
+      </Heading>
       <div class="plan">
         <Form wrong={wrong} answer={answer} use={() => (using.value = true)}>
           {it.stage === "running" && <FromExperiment />}
         </Form>
         <div aria-busy={answer === null && !wrong && !failed}>
-          {failed && <Failure title="The plan could not be computed." detail={failed.message} retry={retry} requestId={failed.requestId} />}
+          {failed && <Failure title="The plan could not be computed." of={asked} />}
           {wrong && answer && (
             <div class="notice plan-notice" role="status">
               These numbers are for the last plan that could be read: {wrong.detail}
@@ -71,7 +64,7 @@ function refusal(error: { field: string | null; detail: string } | null): Wrong 
   return error && field ? { field, detail: sentence(error.detail) } : null;
 }
 
-const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+const sentence = (text: string) => `${capital(text)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 function Answers({ answer, noun, looks, running }: { answer: PlanAnswer; noun: string; looks: number; running: boolean }) {
   return (
@@ -90,26 +83,20 @@ function Use({ answer, close }: { answer: PlanAnswer; close: () => void }) {
   const copied = useSignal(false);
   const text = definitionOf(answer);
   return (
-    <Dialog label="Definition to start from" close={close} class="wide">
-      <h2>Definition to start from</h2>
+    <Dialog
+      title="Definition to start from"
+      close={close}
+      class="wide"
+      acts={
+        <button type="button" class="btn main" onClick={() => copy(text).then(() => (copied.value = true))}>
+          {copied.value ? "Copied" : "Copy"}
+        </button>
+      }
+    >
       <p class="dim">It fixes what the plan is about; names and events are yours. Put it into the directory of definitions and check it with “assay check”.</p>
       <pre class="definition" tabIndex={0}>
         {text}
       </pre>
-      <div class="acts-row">
-        <button
-          type="button"
-          class="btn main"
-          onClick={() => {
-            copy(text).then(() => (copied.value = true));
-          }}
-        >
-          {copied.value ? "Copied" : "Copy"}
-        </button>
-        <button type="button" class="btn" onClick={close}>
-          Close
-        </button>
-      </div>
     </Dialog>
   );
 }

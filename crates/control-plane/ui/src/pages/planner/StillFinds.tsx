@@ -2,21 +2,21 @@
 
 import type { PlanAnswer, Still } from "../../api/schema";
 import { Card } from "../../parts/Card";
-import { Plot, type Reading } from "../../parts/Plot";
+import { beside, Upright } from "../../parts/Plot";
 import { Table } from "../../parts/Table";
-import { across, line, SIZE, type Point } from "../../path";
+import { alternate, line, pct, SIZE, type Point } from "../../path";
 import { count } from "../../numbers";
 import { rangeOf, ticksOf } from "../../scale";
-import { AsTable } from "./AsTable";
+import { capital } from "../../words/part";
+import { Chart } from "./Chart";
 import { effects } from "./lines";
 import { difference, findsWords, METHODS, plain, share, tickCount, whenWords } from "./words";
 
-export default function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
+export function StillFinds({ answer, still, noun }: { answer: PlanAnswer; still: Still; noun: string }) {
   const relative = answer.lift !== null;
   const upwards = (answer.lift ?? answer.difference) > 0;
   const of = (it: Still["curve"][number]) => (relative ? (upwards ? it.lift_up : it.lift_down) : upwards ? it.difference_up : it.difference_down);
   const wanted = Math.abs(answer.lift ?? answer.difference);
-  const Noun = noun.charAt(0).toUpperCase() + noun.slice(1);
   const rows = [...still.at].sort((a, b) => a.units - b.units).map((it) => {
     const words = findsWords(it, answer.kind);
     const enough = Math.abs(of(it) ?? Number.POSITIVE_INFINITY) <= wanted * (1 + 1e-6);
@@ -31,7 +31,7 @@ export default function StillFinds({ answer, still, noun }: { answer: PlanAnswer
       <Curve answer={answer} still={still} noun={noun} of={of} wanted={wanted} />
       <Table
         caption="Smallest effects that are found, by size"
-        columns={[{ name: "When" }, { name: Noun, number: true }, { name: "Increase", number: true }, { name: "Decrease", number: true }, { name: `Finds ${relative ? share(answer.lift ?? 0) : difference(answer.difference, answer.kind)}?` }]}
+        columns={["When", `#${capital(noun)}`, "#Increase", "#Decrease", `Finds ${relative ? share(answer.lift ?? 0) : difference(answer.difference, answer.kind)}?`]}
         rows={rows}
       />
     </Card>
@@ -55,48 +55,28 @@ function Curve({ answer, still, noun, of, wanted }: CurveProps) {
   const x = (units: number) => (SIZE * (units - first)) / Math.max(1, last - first);
   const y = (value: number) => SIZE * (1 - value / scale.high);
   const say = (value: number) => (answer.lift === null ? plain(answer.kind === "conversion" ? value * 100 : value, 3) : share(value));
-  const readings = points.map(([units = 0, value = 0]): Reading => ({
-    x: x(units) / 10,
-    y: Math.max(0, y(value) / 10),
-    text: (
-      <>
-        <b>
-          {count(units)} {noun}
-        </b>
-        <br />
-        finds {say(value)} or more
-      </>
-    ),
-    spoken: `${count(units)} ${noun}: finds ${say(value)} or more`,
-  }));
+  const places = points.map(([units = 0, value = 0]): Point => [x(units), Math.max(0, y(value))]);
   const title = `Smallest effect that is found, by number of ${noun}`;
   return (
-    <figure class="fig inset">
-      <Plot
-        label={`${title}: ${count(now)} so far.`}
-        height="mid"
-        x={ticksOf(first, last, 7).map((it, at) => ({ at: x(it) / 10, text: tickCount(it), extra: at % 2 === 1 }))}
-        y={scale.ticks.map((it) => ({ at: y(it) / 10, text: say(it) }))}
-        readings={readings}
-        over={
-          <>
-            <span class="vl same" style={{ left: `${x(now) / 10}%` }} />
-            <span class="note" style={x(now) > 600 ? { right: `${100.8 - x(now) / 10}%`, top: "2px" } : { left: `${x(now) / 10 + 0.8}%`, top: "2px" }}>
-              now: {count(now)}
-            </span>
-            <span class="note faint bare above" style={{ left: "2px", top: `${y(wanted) / 10}%` }}>
-              wanted {say(wanted)}
-            </span>
-          </>
-        }
-      >
-        {scale.ticks.map((it) => (
-          <path d={across(y(it))} stroke="var(--grid)" />
-        ))}
-        <path d={across(y(wanted))} stroke="var(--ink-3)" stroke-dasharray="4 3" />
-        <path d={line(points.map(([units = 0, value = 0]): Point => [x(units), y(value)]))} fill="none" stroke="var(--better)" stroke-width="2.2" />
-      </Plot>
-      <AsTable caption={title} columns={[{ name: noun, number: true }, { name: "finds", number: true }]} rows={points.map(([units = 0, value = 0]) => [count(units), say(value)])} />
-    </figure>
+    <Chart
+      title={title}
+      label={`${title}: ${count(now)} so far.`}
+      height="mid"
+      x={alternate(ticksOf(first, last, 7).map((it) => ({ at: x(it), text: tickCount(it) })))}
+      y={scale.ticks.map((it) => ({ at: y(it), text: say(it) }))}
+      level={y(wanted)}
+      inks={[{ d: line(points.map(([units = 0, value = 0]) => [x(units), y(value)])), line: "better", width: 2.2 }]}
+      columns={[`#${noun}`, "#finds"]}
+      rows={points.map(([units = 0, value = 0]) => [count(units), say(value)])}
+      places={places}
+    >
+      <Upright at={x(now)} tone="same" />
+      <span class="note" style={{ ...beside(x(now)), top: "2px" }}>
+        now: {count(now)}
+      </span>
+      <span class="note faint bare above" style={{ left: "2px", top: pct(y(wanted)) }}>
+        wanted {say(wanted)}
+      </span>
+    </Chart>
   );
 }

@@ -4,10 +4,10 @@ import type { PlanAnswer } from "../../api/schema";
 import { Card } from "../../parts/Card";
 import { Table } from "../../parts/Table";
 import { count, percent, pValue } from "../../numbers";
+import { capital } from "../../words/part";
 import { durationWords, METHODS, share, splitWords } from "./words";
 
 export function Ways({ answer, noun, looks }: { answer: PlanAnswer; noun: string; looks: number }) {
-  const Noun = noun.charAt(0).toUpperCase() + noun.slice(1);
   const rows = answer.methods.map((plan) => {
     const chosen = plan.method === answer.method;
     const words = METHODS[plan.method];
@@ -26,7 +26,7 @@ export function Ways({ answer, noun, looks }: { answer: PlanAnswer; noun: string
     <Card title="Ways to read the same experiment" class="block">
       <Table
         caption="Methods side by side"
-        columns={[{ name: "Method" }, { name: "You may look" }, { name: `${Noun} at most`, number: true }, { name: "On average", number: true }, { name: "Duration" }]}
+        columns={["Method", "You may look", `#${capital(noun)} at most`, "#On average", "Duration"]}
         rows={rows}
       />
       <div class="key line">
@@ -38,12 +38,11 @@ export function Ways({ answer, noun, looks }: { answer: PlanAnswer; noun: string
 
 export function Boundaries({ answer, noun }: { answer: PlanAnswer; noun: string }) {
   const looks = answer.boundaries.length;
-  const Noun = noun.charAt(0).toUpperCase() + noun.slice(1);
   return (
     <Card title="Bounds of the group sequential plan" about={`${looks === 1 ? "One look" : `${looks} looks, evenly spaced`}; alpha is spent as O'Brien and Fleming did: little early, almost all at the end. A look in between that would have stopped makes the test void.`} class="block">
       <Table
         caption="Bounds, look by look"
-        columns={[{ name: "Look" }, { name: Noun, number: true }, { name: "Stop when |z| is at least", number: true }, { name: "or ordinary p below", number: true }, { name: "Alpha spent", number: true }, { name: "Chance to have stopped", number: true }]}
+        columns={["Look", `#${capital(noun)}`, "#Stop when |z| is at least", "#or ordinary p below", "#Alpha spent", "#Chance to have stopped"]}
         rows={answer.boundaries.map((it) => [`${it.look} of ${looks}`, count(it.units), it.z >= 8 ? "never" : it.z.toFixed(3), it.z >= 8 ? "never" : pValue(it.p_value), it.alpha_spent < 1e-4 ? "<0.01%" : share(it.alpha_spent), percent(it.chance, 1)])}
       />
     </Card>

@@ -55,7 +55,7 @@ export const USUAL: Inputs = {
 };
 
 /** A mean of today that is as good as any before somebody types one. */
-const USUAL_MEAN = "24";
+export const USUAL_MEAN = "24";
 
 const CHOICES = {
   stage: ["before", "running"],
@@ -63,30 +63,29 @@ const CHOICES = {
   method: ["always_valid", "group_sequential", "fixed_horizon"],
 } as const;
 
+const MEASURED: Record<Kind, (keyof Inputs)[]> = {
+  conversion: ["base"],
+  mean: ["base", "deviation"],
+  ratio: ["numerator", "numeratorDeviation", "denominator", "denominatorDeviation", "correlation"],
+};
+
 /** Which fields a plan has; the address has them all and no others. */
-export function fieldsOf(it: Pick<Inputs, "stage" | "kind" | "method">): (keyof Inputs)[] {
-  const measured = {
-    conversion: ["base"],
-    mean: ["base", "deviation"],
-    ratio: ["numerator", "numeratorDeviation", "denominator", "denominatorDeviation", "correlation"],
-  } as const;
-  return [
-    "stage",
-    "kind",
-    ...measured[it.kind],
-    "lift",
-    "alpha",
-    "power",
-    "treatments",
-    "split",
-    "day",
-    "method",
-    "looks",
-    ...(it.stage === "running" ? (["units"] as const) : []),
-    "seed",
-    "noun",
-  ];
-}
+export const fieldsOf = ({ stage, kind }: Pick<Inputs, "stage" | "kind">): (keyof Inputs)[] => [
+  "stage",
+  "kind",
+  ...MEASURED[kind],
+  "lift",
+  "alpha",
+  "power",
+  "treatments",
+  "split",
+  "day",
+  "method",
+  "looks",
+  ...(stage === "running" ? (["units"] as const) : []),
+  "seed",
+  "noun",
+];
 
 export function read(query: URLSearchParams): Inputs {
   const choice = <K extends keyof typeof CHOICES>(name: K) => {
@@ -130,56 +129,38 @@ export function weightsOf(text: string): number[] | null {
   return weights.every((it) => it !== null && it > 0) ? (weights as number[]) : null;
 }
 
-/** What the form's fields are called by the server. */
-const FIELDS: Record<string, keyof Inputs> = {
-  numerator_mean: "numerator",
-  numerator_deviation: "numeratorDeviation",
-  denominator_mean: "denominator",
-  denominator_deviation: "denominatorDeviation",
-  per_day: "day",
-  difference: "lift",
+/** What the form's fields are called by the server, where that is another name. */
+const NAMES: Partial<Record<keyof Inputs, string>> = {
+  numerator: "numerator_mean",
+  numeratorDeviation: "numerator_deviation",
+  denominator: "denominator_mean",
+  denominatorDeviation: "denominator_deviation",
+  day: "per_day",
 };
 
-export const fieldOf = (serverField: string): keyof Inputs | null =>
-  FIELDS[serverField] ?? (serverField in USUAL ? (serverField as keyof Inputs) : null);
+const nameOf = (field: keyof Inputs) => NAMES[field] ?? field;
+
+/** The form knows differences only as lifts. */
+export const fieldOf = (name: string): keyof Inputs | null => (name === "difference" ? "lift" : ((Object.keys(USUAL) as (keyof Inputs)[]).find((it) => nameOf(it) === name) ?? null));
 
 /** The question, or what cannot be read. Ranges are the server's to judge. */
 export function questionOf(inputs: Inputs): PlanQuestion | Wrong {
-  let wrong: Wrong | undefined;
-  const number = (field: keyof Inputs, factor = 1): number => {
+  const { kind, method, stage, split, day } = inputs;
+  const question: Record<string, unknown> = { kind, method };
+  const percents = ["lift", "power", ...(kind === "conversion" ? ["base"] : [])];
+  const numbers: (keyof Inputs)[] = [...MEASURED[kind], "lift", "alpha", "power", "treatments", "looks"];
+  if (day.trim() !== "") numbers.push("day");
+  if (stage === "running") numbers.push("units");
+  for (const field of numbers) {
     const value = numberOf(inputs[field]);
-    if (value === null) wrong ??= { field, detail: inputs[field].trim() === "" ? "Give a number." : `“${inputs[field]}” is no number.` };
+    if (value === null) return { field, detail: inputs[field].trim() === "" ? "Give a number." : `“${inputs[field]}” is no number.` };
     // By its digits, because 5.5 / 100 is not the number nearest to 0.055.
-    return value === null ? Number.NaN : Number((value * factor).toPrecision(15));
-  };
-  const measured: PlanQuestion =
-    inputs.kind === "conversion"
-      ? { base: number("base", 0.01) }
-      : inputs.kind === "mean"
-        ? { base: number("base"), deviation: number("deviation") }
-        : {
-            numerator_mean: number("numerator"),
-            numerator_deviation: number("numeratorDeviation"),
-            denominator_mean: number("denominator"),
-            denominator_deviation: number("denominatorDeviation"),
-            correlation: number("correlation"),
-          };
-  const question: PlanQuestion = {
-    kind: inputs.kind,
-    ...measured,
-    lift: number("lift", 0.01),
-    alpha: number("alpha"),
-    power: number("power", 0.01),
-    treatments: number("treatments"),
-    method: inputs.method,
-    looks: number("looks"),
-  };
-  const weights = weightsOf(inputs.split);
-  if (weights === null) wrong ??= { field: "split", detail: "Write a weight for every arm, the control first, as in 50 / 50." };
-  else if (weights.length > 0) question.split = weights;
-  if (inputs.day.trim() !== "") question.per_day = number("day");
-  if (inputs.stage === "running") question.units = number("units");
-  return wrong ?? question;
+    question[nameOf(field)] = percents.includes(field) ? Number((value / 100).toPrecision(15)) : value;
+  }
+  const weights = weightsOf(split);
+  if (weights === null) return { field: "split", detail: "Write a weight for every arm, the control first, as in 50 / 50." };
+  if (weights.length > 0) question.split = weights;
+  return question as PlanQuestion;
 }
 
 export const isWrong = (it: PlanQuestion | Wrong): it is Wrong => "field" in it && "detail" in it;

@@ -1,9 +1,9 @@
 // Where the lines of the planner's pictures go. Pure.
 
 import type { PeekAnswer, PlanAnswer, StillFinds } from "../../api/schema";
-import type { Point } from "../../path";
-import { SIZE } from "../../path";
-import { stepOf } from "../../scale";
+import { type Point, SIZE, type Tick } from "../../path";
+import { ticksOf } from "../../scale";
+import { plain, tickCount } from "./words";
 
 type Pair = [number, number] | number[];
 
@@ -22,12 +22,12 @@ export function stepped(points: Pair[], end: number): Pair[] {
   return last ? [[0, 0], ...points, [end, last[1] ?? 0]] : [];
 }
 
-/** Ticks of sizes: 1-2-5 steps, each with the day on which it is reached. */
-export function sizeTicks(end: number, perDay: number | null, most = 8): { at: number; units: number; day: number | null }[] {
-  const step = stepOf(end, most);
-  const ticks = [];
-  for (let units = 0; units <= end * (1 + 1e-9); units += step) ticks.push({ at: (100 * units) / end, units, day: perDay === null ? null : units / perDay });
-  return ticks;
+/** Ticks of sizes: 1-2-5 steps, each with the day on which it is reached below it. */
+export function sizeTicks(end: number, perDay: number | null, most = 8): Tick[] {
+  return ticksOf(0, end, most).map((units) => {
+    const day = perDay === null ? "" : `\nday ${plain(Math.round((units / perDay) * 10) / 10, 3)}`;
+    return { at: (SIZE * units) / end, text: tickCount(units) + day };
+  });
 }
 
 /** A value of a line at a size, by the line between its points. */
@@ -43,9 +43,6 @@ export function valueAt(points: Pair[], at: number): number | null {
 export function stepAt(points: Pair[], at: number): number {
   return points.filter(([x = 0]) => x <= at).at(-1)?.[1] ?? 0;
 }
-
-/** p-values on a log axis that falls, from 1 down to `least`. */
-export const logDown = (p: number, least: number): number => SIZE * Math.min(1, Math.max(0, Math.log10(Math.max(p, least)) / Math.log10(least)));
 
 /** The lowest p that a picture shows: the lowest there is, but one tenth of alpha is always seen. */
 export function leastOf(peek: PeekAnswer): number {
@@ -76,18 +73,4 @@ export function effects(curve: StillFinds[], of: (it: StillFinds) => number | nu
     const value = of(it);
     return value === null ? [] : [[it.units, Math.abs(value)] as [number, number]];
   });
-}
-
-/** Where beside a level line a word of this size has most room from another line: its left end and its middle, in the box of a picture. */
-export function roomFor(level: number, other: Point[], width: number, height: number): { x: number; y: number } {
-  const places = [level - height / 2 - 10, level + height / 2 + 10].filter((y) => y >= height / 2 && y <= SIZE - height / 2);
-  let best = { x: 0, y: places[0] ?? level, room: -1 };
-  for (const y of places) {
-    for (let x = 20; x + width <= SIZE; x += 20) {
-      const near = other.filter(([at]) => at >= x - 10 && at <= x + width + 10).map(([, it]) => Math.abs(it - y));
-      const room = Math.min(SIZE, ...near);
-      if (room > best.room) best = { x, y, room };
-    }
-  }
-  return best;
 }

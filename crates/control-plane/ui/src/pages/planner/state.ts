@@ -44,7 +44,7 @@ export function useAddress(): void {
 export interface Answer<T> {
   data: ReadonlySignal<T | null>;
   error: ReadonlySignal<ApiError | null>;
-  retry: () => void;
+  reload: () => void;
 }
 
 /** The answer to a question, asked anew when it changes; the last good one stays meanwhile. Null asks nothing. */
@@ -76,5 +76,5 @@ export function useAnswer<T>(path: string, question: unknown | null): Answer<T> 
       abort.abort();
     };
   }, [path, text, again.value]);
-  return { data, error, retry: () => again.value++ };
+  return { data, error, reload: () => again.value++ };
 }

@@ -16,8 +16,6 @@ export const METHODS: Record<Method, { name: (looks: number) => string; option: 
   fixed_horizon: { name: () => "Fixed horizon", option: "Once, at the end (fixed horizon)", short: "fixed", may: () => "once, at the end" },
 };
 
-export const BASES: Record<Kind, string> = { conversion: "Rate today", mean: "Mean today", ratio: "Ratio today" };
-
 /** Digits enough to say what was typed, and no more. */
 export function plain(value: number, digits = 4): string {
   const text = String(Number(value.toPrecision(digits)));

@@ -27,7 +27,7 @@ export function DeadLetters({ report }: { report: Status }) {
       ) : (
         <Table
           caption="Dead letters by reason"
-          columns={[{ name: "Reason" }, { name: "Now", number: true }, { name: "Total", number: true }]}
+          columns={["Reason", "#Now", "#Total"]}
           rows={letters.map((it) => [<a href={`/status/dead-letters?reason=${encodeURIComponent(it.name)}`}>{it.name}</a>, perSecond(it.per_second), count(it.total)])}
         />
       )}

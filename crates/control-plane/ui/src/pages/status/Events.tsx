@@ -16,7 +16,7 @@ export function Events({ report }: { report: Status }) {
       ) : (
         <Table
           caption="Events by outcome"
-          columns={[{ name: "Outcome" }, { name: "Now", number: true }, { name: "Total", number: true }]}
+          columns={["Outcome", "#Now", "#Total"]}
           rows={outcomes.map((it) => [outcome(it.name), perSecond(it.per_second), count(it.total)])}
         />
       )}

@@ -1,8 +1,8 @@
 // One partition, with all that is known of it.
 
-import type { ComponentChildren } from "preact";
 import type { Status } from "../../api/schema";
 import { Card } from "../../parts/Card";
+import { type Fact, Facts } from "../../parts/Facts";
 import { exact } from "../../numbers";
 import { age, full } from "../../times";
 import { State } from "./Partitions";
@@ -17,7 +17,7 @@ export function Partition({ report, number }: { report: Status; number: number }
       </section>
     );
   }
-  const facts: [string, ComponentChildren][] = [
+  const facts: Fact[] = [
     ["State", <State it={it} />],
     ["Log time", it.log_time ?? "no record yet"],
     ["Behind the server’s clock", it.behind_ms === null ? "–" : age(it.behind_ms)],
@@ -29,14 +29,7 @@ export function Partition({ report, number }: { report: Status; number: number }
   ];
   return (
     <Card title="What it does" about={it.why ?? undefined}>
-      <dl class="facts-list">
-        {facts.map(([name, value]) => (
-          <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts class="facts-list" rows={facts} />
     </Card>
   );
 }

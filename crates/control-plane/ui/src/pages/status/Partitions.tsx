@@ -30,7 +30,6 @@ export function Partitions({ report }: { report: Status }) {
     count(it.next_offset),
     it.config_version,
   ]);
-  const number = true;
   return (
     <Card title="Partitions" about="Log time is the newest record’s; a look closes when log time has passed its end. Times are UTC." class="block">
       {rows.length === 0 ? (
@@ -39,7 +38,7 @@ export function Partitions({ report }: { report: Status }) {
         <div class={rows.length > 16 ? "tbl-tall" : ""}>
           <Table
             caption="Partitions, those that need attention first"
-            columns={[{ name: "Partition" }, { name: "State" }, { name: "Log time", number }, { name: "Behind", number }, { name: "Records waiting", number }, { name: "Closed look", number }, { name: "Next offset", number }, { name: "Definitions", number }]}
+            columns={["Partition", "State", "#Log time", "#Behind", "#Records waiting", "#Closed look", "#Next offset", "#Definitions"]}
             rows={rows}
           />
         </div>

@@ -3,7 +3,9 @@
 import type { ComponentChildren } from "preact";
 import type { Status } from "../../api/schema";
 import { Card } from "../../parts/Card";
+import { Facts } from "../../parts/Facts";
 import { percent, plural } from "../../numbers";
+import { capital } from "../../words/part";
 import { age, clock } from "../../times";
 import { bytes, configWords, edgesWords, sinkWords } from "./words";
 
@@ -19,19 +21,16 @@ export function Rest({ report }: { report: Status }) {
   ];
   return (
     <Card title="Around it" about="What partitions write to, and what they run on.">
-      <dl class="facts-list">
-        {facts.map(([name, value, more]) => (
-          <div>
-            <dt>{name}</dt>
-            <dd>
-              {value}
-              {more && <span class="more">{more}</span>}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <Facts
+        class="facts-list"
+        rows={facts.map(([name, value, more]) => [
+          name,
+          <>
+            {value}
+            {more && <span class="more">{more}</span>}
+          </>,
+        ])}
+      />
     </Card>
   );
 }
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

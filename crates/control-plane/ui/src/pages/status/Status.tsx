@@ -6,6 +6,8 @@ import { useResource } from "../../api/resource";
 import { announce } from "../../announce";
 import { shown } from "../../freshness";
 import { Failure } from "../../parts/Failure";
+import { Heading } from "../../parts/Heading";
+import { Kpis } from "../../parts/Kpis";
 import { Pill } from "../../parts/Pill";
 import { Skeleton } from "../../parts/Skeleton";
 import { count } from "../../numbers";
@@ -19,7 +21,7 @@ import { LEVELS, lookWords, milliseconds, perSecond } from "./words";
 
 const EVERY_MS = 2_000;
 
-export default function Status({ rest }: { rest: string[] }) {
+export function Status({ rest }: { rest: string[] }) {
   const report = useResource<Report>("/v1/status");
   const known = report?.data.value ?? null;
   const error = report?.error.value ?? null;
@@ -39,11 +41,11 @@ export default function Status({ rest }: { rest: string[] }) {
   useEffect(() => {
     if (known && known.level !== "fine") announce(known.sentence);
   }, [known?.level]);
-  if (error && !known) {
+  if (report && error && !known) {
     return (
       <>
         <h1 class="vh">Status</h1>
-        <Failure title="The status cannot be read." detail={error.message} retryIn={report?.retryIn.value ?? null} retry={() => report?.reload()} requestId={error.requestId} />
+        <Failure title="The status cannot be read." of={report} />
       </>
     );
   }
@@ -56,27 +58,22 @@ export default function Status({ rest }: { rest: string[] }) {
           <a href="/status">Status</a> / {part === "partitions" ? `partition ${which}` : "dead letters"}
         </p>
       )}
-      <div class={rest.length > 0 ? "head" : "head first"}>
-        <div>
-          <h1>{part === "partitions" ? `Partition ${which}` : part === "dead-letters" ? "Dead letters" : "Status"}</h1>
-          <div class="meta">
-            <span>
-              As of{" "}
-              <time dateTime={known.server_time} title={local(known.server_time)}>
-                {clock(known.server_time)} UTC
-              </time>
-            </span>
-            {known.dashboards && (
-              <span>
-                <a href={known.dashboards} target="_blank" rel="noreferrer">
-                  Dashboards
-                </a>
-              </span>
-            )}
-            {error && <Pill tone="warn" icon="clock" text={`Not connected${report?.retryIn.value != null ? ` · trying again in ${report.retryIn.value} s` : ""}`} />}
-          </div>
-        </div>
-      </div>
+      <Heading title={part === "partitions" ? `Partition ${which}` : part === "dead-letters" ? "Dead letters" : "Status"} first={rest.length === 0}>
+        <span>
+          As of{" "}
+          <time dateTime={known.server_time} title={local(known.server_time)}>
+            {clock(known.server_time)} UTC
+          </time>
+        </span>
+        {known.dashboards && (
+          <span>
+            <a href={known.dashboards} target="_blank" rel="noreferrer">
+              Dashboards
+            </a>
+          </span>
+        )}
+        {error && <Pill tone="warn" icon="clock" text={`Not connected${report?.retryIn.value != null ? ` · trying again in ${report.retryIn.value} s` : ""}`} />}
+      </Heading>
       <Body report={known} part={part} which={which} />
       <div class="foot">
         <span>
@@ -105,34 +102,21 @@ function Body({ report, part, which }: { report: Report; part: string | undefine
 
 function First({ report }: { report: Report }) {
   const { tone, icon, word } = LEVELS[report.level];
-  const accepted = report.events.outcomes.find((it) => it.name === "accepted");
+  const { latency, analysis, events, look } = report;
+  const accepted = events.outcomes.find((it) => it.name === "accepted");
   return (
     <section class={report.level === "fine" ? "card" : `card state-card ${report.level === "alarm" ? "alarm" : "warn"}`} aria-label="Summary">
       <p class="sentence">
         <Pill tone={tone} icon={icon} text={word} /> {report.sentence}
       </p>
-      <div class="kpis four">
-        <div>
-          <div class="k">Event to result, half of them</div>
-          <div class="n">{report.latency ? milliseconds(report.latency.median_ms) : "–"}</div>
-          <div class="w">{report.latency ? `or less, over the last ${count(report.latency.looks)} looks.` : "After ten looks."}</div>
-        </div>
-        <div>
-          <div class="k">99 in 100</div>
-          <div class="n">{report.latency ? milliseconds(report.latency.p99_ms) : "–"}</div>
-          <div class="w">{report.analysis.fine ? "The wait for the end of the look is in it." : report.analysis.says}</div>
-        </div>
-        <div>
-          <div class="k">Events accepted</div>
-          <div class="n">{perSecond(accepted?.per_second ?? 0)}</div>
-          <div class="w">{report.events.seconds > 0 ? `over the last ${age(report.events.seconds * 1000)}.` : "After the second reading."}</div>
-        </div>
-        <div>
-          <div class="k">Aligned look</div>
-          <div class="n">{report.look ? clock(report.look.at) : "–"}</div>
-          <div class="w">{lookWords(report.look)}</div>
-        </div>
-      </div>
+      <Kpis
+        of={[
+          ["Event to result, half of them", latency ? milliseconds(latency.median_ms) : "–", latency ? `or less, over the last ${count(latency.looks)} looks.` : "After ten looks."],
+          ["99 in 100", latency ? milliseconds(latency.p99_ms) : "–", analysis.fine ? "The wait for the end of the look is in it." : analysis.says],
+          ["Events accepted", perSecond(accepted?.per_second ?? 0), events.seconds > 0 ? `over the last ${age(events.seconds * 1000)}.` : "After the second reading."],
+          ["Aligned look", look ? clock(look.at) : "–", lookWords(look)],
+        ]}
+      />
     </section>
   );
 }

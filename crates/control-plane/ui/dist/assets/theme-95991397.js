@@ -1,0 +1,1 @@
+(function(){var e=new URLSearchParams(location.search).get(`theme`);try{e||=localStorage.getItem(`assay.theme`)}catch{}var t=e===`dark`||e!==`light`&&matchMedia(`(prefers-color-scheme: dark)`).matches;document.documentElement.dataset.theme=t?`dark`:`light`})();
