@@ -6,7 +6,7 @@ use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, Metri
 use crate::service::View;
 use crate::told;
 use crate::verdict::{Verdict, arm};
-use crate::words::{Said, pill};
+use crate::words::{Said, checks_json, of_events, pill};
 use assay_aggregates::{Counters, Reason};
 use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::always_valid::Status;
@@ -83,7 +83,7 @@ fn events(counters: &Counters) -> Json {
         "duplicates": counters.duplicates, "unattributed": counters.unattributed(),
         "retracted": counters.retracted, "void_retractions": counters.void_retractions,
         "contradictions": counters.contradictions, "records": counters.records, "control": counters.control,
-        "rejected": rejected,
+        "rejected": rejected, "said": checks_json(&of_events(counters)),
     })
 }
 

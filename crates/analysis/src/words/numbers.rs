@@ -146,6 +146,17 @@ pub(super) fn range(low: Option<f64>, high: Option<f64>, shape: &str, say: impl 
     }
 }
 
+/// A p-value: never 0, never more digits than it is worth.
+pub(super) fn p_value(p: f64) -> String {
+    match p {
+        p if p < 0.0001 => "<0.0001".to_owned(),
+        p if p < 0.01 => fixed(p, 4, false),
+        p if p < 0.1 => fixed(p, 3, false),
+        p if p >= 0.995 => "1".to_owned(),
+        p => fixed(p, 2, false),
+    }
+}
+
 /// A count: exact up to a million, then 1.24M.
 pub(super) fn count(value: f64) -> String {
     if value.abs() <= FULL_TO {
@@ -245,7 +256,18 @@ mod tests {
     }
 
     #[test]
-    fn counts_say_no_more_than_they_are_worth() {
+    fn p_values_and_counts_say_no_more_than_they_are_worth() {
+        let cases = [
+            (0.0, "<0.0001"),
+            (0.00009, "<0.0001"),
+            (0.003889, "0.0039"),
+            (0.0234, "0.023"),
+            (0.877864, "0.88"),
+            (0.9999, "1"),
+        ];
+        for (p, wanted) in cases {
+            assert_eq!(p_value(p), wanted);
+        }
         let cases = [
             (0.0, "0"),
             (42_613.0, "42,613"),
