@@ -64,8 +64,11 @@ pub(super) fn decimals_of(half: f64) -> usize {
     usize::try_from(1 - magnitude).unwrap_or(0).min(DECIMALS_MAX)
 }
 
+/// Both ends of an interval, where they are limits.
+pub(super) type Ends = (Option<f64>, Option<f64>);
+
 /// One number of decimals for a group of intervals: what the narrowest needs, or else the others would hide what it says.
-pub(super) fn decimals_of_group(intervals: impl IntoIterator<Item = (Option<f64>, Option<f64>)>, factor: f64) -> usize {
+pub(super) fn decimals_of_group(intervals: impl IntoIterator<Item = Ends>, factor: f64) -> usize {
     let halves = intervals.into_iter().filter_map(|(low, high)| Some((high? - low?) / 2.0 * factor));
     halves.filter(|half| *half > 0.0).min_by(f64::total_cmp).map_or(0, decimals_of)
 }
@@ -182,7 +185,7 @@ mod tests {
         {
             assert_eq!(decimals_of(half), wanted, "{half}");
         }
-        let groups: [(&[(Option<f64>, Option<f64>)], usize); 4] = [
+        let groups: [(&[Ends], usize); 4] = [
             (&[(Some(0.59), Some(2.14)), (Some(0.09), Some(1.25))], 0),
             (&[(Some(-0.041), Some(0.116))], 1),
             (&[(Some(-0.001), Some(0.012)), (None, Some(0.4))], 2),
