@@ -91,7 +91,7 @@ impl ExperimentResult {
     /// The experiment's part of the results.
     pub fn to_json(&self, results: &Results) -> Json {
         let mut json = self.head(results);
-        json["metrics"] = self.metrics.iter().map(|it| self.metric(it)).collect();
+        json["metrics"] = self.metrics.iter().map(|it| self.metric(it, true)).collect();
         json["segments"] = self.segments.iter().map(|it| self.segment(it, it.metrics.iter().collect())).collect();
         json
     }
@@ -133,18 +133,21 @@ impl ExperimentResult {
         json!({
             "attribute": segment.attribute, "value": segment.value, "units": self.by_variant(&segment.units),
             "planned_units": self.planned_units,
-            "metrics": metrics.into_iter().map(|it| self.metric(it)).collect::<Vec<_>>(),
+            "metrics": metrics.into_iter().map(|it| self.metric(it, false)).collect::<Vec<_>>(),
         })
     }
 
-    /// A metric with what can be said of each arm.
-    pub(crate) fn metric(&self, metric: &MetricResult) -> Json {
+    /// A metric with what can be said of each arm; in words too where it is over all units, because segments decide nothing and are many.
+    pub(crate) fn metric(&self, metric: &MetricResult, in_words: bool) -> Json {
         let mut json = metric.to_json();
         for (it, out) in metric.arms.iter().zip(json["variants"].as_array_mut().into_iter().flatten()) {
             if let Some(finding) = arm(self, metric, it) {
-                let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
                 out["verdict"] = finding.to_json();
-                out["verdict"]["said"] = pill(&finding, share(metric.minimum_effect), share(metric.margin)).to_json();
+                if in_words {
+                    let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
+                    let said = pill(&finding, share(metric.minimum_effect), share(metric.margin));
+                    out["verdict"]["said"] = said.to_json();
+                }
             }
         }
         json

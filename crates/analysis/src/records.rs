@@ -71,11 +71,12 @@ fn split(results: &Results, experiment: &ExperimentResult, build: &str, bytes_ma
 /// Bytes of a piece, with those of the segment that it may be alone in.
 fn sized(experiment: &ExperimentResult, (segment, metric): &Piece<'_>) -> usize {
     let around = segment.map_or(0, |segment| experiment.segment(segment, Vec::new()).to_string().len());
-    experiment.metric(metric).to_string().len() + around + 2
+    experiment.metric(metric, segment.is_none()).to_string().len() + around + 2
 }
 
 fn fill(out: &mut Json, experiment: &ExperimentResult, pieces: &[Piece<'_>]) {
-    let metrics = pieces.iter().filter(|(segment, _)| segment.is_none()).map(|(_, metric)| experiment.metric(metric));
+    let metrics =
+        pieces.iter().filter(|(segment, _)| segment.is_none()).map(|(_, metric)| experiment.metric(metric, true));
     out["metrics"] = metrics.collect();
     let together = pieces.chunk_by(|one, other| match (one.0, other.0) {
         (Some(one), Some(other)) => std::ptr::eq(one, other),

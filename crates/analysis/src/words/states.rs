@@ -509,9 +509,6 @@ fn in_words(mut json: Json) -> Json {
     }
     for it in json["experiments"].as_array_mut().unwrap() {
         it["metrics"].as_array_mut().into_iter().flatten().for_each(compared_in_words);
-        for segment in it["segments"].as_array_mut().into_iter().flatten() {
-            segment["metrics"].as_array_mut().into_iter().flatten().for_each(compared_in_words);
-        }
         it["said"] = match it["metrics"].is_array() {
             true => Said::about(&subject(it), &evidence(it), look).to_json(),
             false => brief(it).to_json(),

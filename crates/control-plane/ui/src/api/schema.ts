@@ -307,8 +307,8 @@ export interface Arm {
     /** What. */
     code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
     arguments: Arguments;
-    /** In two or three words. */
-    said: {
+    /** In two or three words, where it is over all units. */
+    said?: {
       /** The words. */
       text: string;
       /** The direction, or how grave it is; missing where it is neither. */
