@@ -6,7 +6,7 @@ use crate::results::{Arm, Cohort, Comparison, ExperimentResult, Freshness, Metri
 use crate::service::View;
 use crate::told;
 use crate::verdict::{Verdict, arm};
-use crate::words::{Said, pill};
+use crate::words::{Said, checks_json, of_events, pill};
 use assay_aggregates::{Counters, Reason};
 use assay_experiment::{Direction, Maturity, Method, MetricKind, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::always_valid::Status;
@@ -83,7 +83,7 @@ fn events(counters: &Counters) -> Json {
         "duplicates": counters.duplicates, "unattributed": counters.unattributed(),
         "retracted": counters.retracted, "void_retractions": counters.void_retractions,
         "contradictions": counters.contradictions, "records": counters.records, "control": counters.control,
-        "rejected": rejected,
+        "rejected": rejected, "said": checks_json(&of_events(counters)),
     })
 }
 
@@ -137,17 +137,17 @@ impl ExperimentResult {
         })
     }
 
-    /// A metric with what can be said of each arm; in words only over all units, because segments never decide.
-    pub(crate) fn metric(&self, metric: &MetricResult, overall: bool) -> Json {
+    /// A metric with what can be said of each arm; in words too where it is over all units, because segments decide nothing and are many.
+    pub(crate) fn metric(&self, metric: &MetricResult, in_words: bool) -> Json {
         let mut json = metric.to_json();
         for (it, out) in metric.arms.iter().zip(json["variants"].as_array_mut().into_iter().flatten()) {
             if let Some(finding) = arm(self, metric, it) {
-                let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
                 out["verdict"] = finding.to_json();
-                if !overall {
-                    continue;
+                if in_words {
+                    let share = |millionths: Option<i64>| millionths.map(|it| it as f64 / 1e6);
+                    let said = pill(&finding, share(metric.minimum_effect), share(metric.margin));
+                    out["verdict"]["said"] = said.to_json();
                 }
-                out["verdict"]["said"] = pill(&finding, share(metric.minimum_effect), share(metric.margin)).to_json();
             }
         }
         json

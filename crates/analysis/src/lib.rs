@@ -38,4 +38,4 @@ pub use snapshot::SnapshotError;
 pub use summary::Summary;
 pub use table::{AGGREGATE_COLUMNS, RESULT_COLUMNS, aggregate_rows, result_rows};
 pub use verdict::{Finding, Verdict};
-pub use words::{Answer, Answers, Brief, Part as SaidPart, Said, text_of};
+pub use words::{Answer, Answers, Brief, Check, Part as SaidPart, Said, text_of};

@@ -197,6 +197,24 @@ fn numbers(told: &Told) -> Json {
 }
 
 #[test]
+fn replay_says_the_same_in_json_and_at_the_terminal() {
+    let files = Files::new();
+    let events = files.write("events.jsonl", &history().join("\n"));
+    let said = numbers(&files.replay(&[&events], &[]))["experiments"][0]["said"].clone();
+    let sentence: String =
+        said["sentence"].as_array().unwrap().iter().filter_map(|part| part["text"].as_str()).collect();
+    assert_eq!(sentence, "Waiting for data: 30 of 50 users in the smaller arm.");
+    let told = assay(&["replay", "--config", &files.definitions(), "--events", events.to_str().unwrap()], b"");
+    // Lines are broken between words.
+    let shown = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let caveats = said["caveats"].as_array().unwrap().iter().filter_map(Json::as_str);
+    let working = format!("Is it working? {}.", said["answers"]["working"]["word"].as_str().unwrap());
+    for words in caveats.chain([sentence.as_str(), &working]) {
+        assert!(shown.contains(words), "{words} is not in\n{}", told.out);
+    }
+}
+
+#[test]
 fn replay_gives_the_same_numbers_from_any_order_file_and_number_of_partitions() {
     let files = Files::new();
     let lines = history();

@@ -1,6 +1,6 @@
 //! Whatever is found, the words keep their bounds.
 
-use super::fixture::{look, subject, three};
+use super::fixture::{evidence, look, subject, three};
 use super::{Brief, Part, Said, text_of};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -110,7 +110,7 @@ fn strong(parts: &[Part]) -> usize {
 proptest! {
     #[test]
     fn the_sentence_is_short_and_says_nothing_that_must_not_be_said(experiment in experiment()) {
-        let said = Said::about(&subject(&experiment), look());
+        let said = Said::about(&subject(&experiment), &evidence(&experiment), look());
         let text = text_of(&said.sentence);
         prop_assert!(text.split_whitespace().count() <= WORDS_MAX, "{text}");
         prop_assert!(strong(&said.sentence) <= 2, "{:?}", said.sentence);

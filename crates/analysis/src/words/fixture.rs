@@ -1,8 +1,11 @@
 //! Experiments for tests of words: the results that the page's own tests show, and one that is made of what a test is about.
 
+use super::checks::{Evidence, Log};
 use super::subject::{Metric, Subject, Variant};
 use super::times::instant;
+use crate::results::Balance;
 use crate::verdict::{Finding, Verdict};
+use assay_aggregates::Reason;
 use assay_experiment::{Direction, Method, Role, Status, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -126,6 +129,55 @@ pub(super) fn subject(experiment: &Json) -> Subject<'static> {
         verdict: Box::leak(Box::new(verdict(&experiment["verdict"]))),
         guardrails: guardrails(&metrics),
         findable_lift: arms.iter().find_map(|it| it["findable"]["lift_now"].as_f64()),
+    }
+}
+
+/// What the checks of an experiment of results look at.
+pub(super) fn evidence(experiment: &Json) -> Evidence<'static> {
+    let srm = &experiment["srm"];
+    let number = |json: &Json| json.as_f64().unwrap_or(f64::INFINITY);
+    let count = |json: &Json| json.as_i64().unwrap_or_default();
+    let balance = |it: &Json| Balance {
+        attribute: text(&it["attribute"]).to_owned(),
+        std_difference: number(&it["std_difference"]),
+        p_value_fixed: number(&it["p_value_fixed"]),
+        p_value_running: number(&it["p_value_running"]),
+    };
+    let rows = |json: &Json| json.as_array().cloned().unwrap_or_default();
+    let known: Vec<Balance> = rows(&experiment["balance"]).iter().map(balance).collect();
+    let variants = rows(&experiment["variants"]);
+    let split = variants.iter().map(|it| text(&it["variant"]));
+    let units: i64 = experiment["units"].as_object().into_iter().flatten().map(|it| count(it.1)).sum();
+    let crossed = count(&experiment["crossed_units"]);
+    Evidence {
+        split: split.map(|id| (count(&srm["counts"][id]), srm["expected"][id].as_f64().unwrap_or_default())).collect(),
+        split_p: number(&srm["p_value_running"]),
+        threshold: number(&srm["threshold"]),
+        segments: rows(&srm["segments"]).len(),
+        balance: Vec::leak(known),
+        alpha: number(&experiment["alpha"]),
+        units: units + crossed,
+        crossed,
+        exposures: count(&experiment["exposures"]) as u64,
+        outside: count(&experiment["exposures_outside"]) as u64,
+        lost: count(&experiment["exposures_lost"]) as u64,
+        misbucketed: rows(&experiment["misbucketed"])
+            .iter()
+            .map(|it| (it["variant"].as_str().map(leak), text(&it["sdk"]), count(&it["exposures"]) as u64))
+            .collect(),
+    }
+}
+
+/// What the checks of a log look at.
+pub(super) fn log(events: &Json) -> Log {
+    let count = |json: &Json| json.as_u64().unwrap_or_default();
+    let known = |reason: &Reason| (reason.name(), count(&events["rejected"][reason.name()]));
+    Log {
+        records: count(&events["records"]),
+        conversions: count(&events["conversions"]),
+        duplicates: count(&events["duplicates"]),
+        unattributed: count(&events["unattributed"]),
+        rejected: Reason::ALL.iter().map(known).collect(),
     }
 }
 

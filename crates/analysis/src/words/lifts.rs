@@ -1,6 +1,6 @@
 //! Lifts inside sentences: with the decimals that their interval is worth.
 
-use super::numbers::{decimals_of_group, lift, range};
+use super::numbers::{Ends, decimals_of_group, lift, range};
 use super::subject::Compared;
 use crate::verdict::Finding;
 
@@ -14,7 +14,7 @@ pub(super) fn size(value: f64, decimals: usize) -> String {
     lift(value.abs(), decimals, false)
 }
 
-fn ends(finding: &Finding) -> (Option<f64>, Option<f64>) {
+fn ends(finding: &Finding) -> Ends {
     (finding.number("lift_low"), finding.number("lift_high"))
 }
 

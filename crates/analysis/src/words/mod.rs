@@ -8,6 +8,7 @@ mod answers;
 mod blocked;
 mod brief;
 mod caveats;
+mod checks;
 mod claims;
 mod lifts;
 mod numbers;
@@ -19,12 +20,15 @@ mod times;
 
 pub(crate) use answers::waits;
 pub use answers::{Answer, Answers};
+pub use checks::Check;
+pub(crate) use checks::{of_events, to_json as checks_json};
 pub use part::{Part, text_of};
 pub(crate) use pill::pill;
 
 use crate::results::ExperimentResult;
 use crate::verdict::Verdict;
 use assay_experiment::Timestamp;
+use checks::Evidence;
 use serde_json::{Value as Json, json};
 use subject::Subject;
 
@@ -37,19 +41,22 @@ pub struct Said {
     pub caveats: Vec<String>,
     /// The four answers.
     pub answers: Answers,
+    /// Whether its units and exposures are as they should be.
+    pub checks: Vec<Check>,
 }
 
 impl Said {
     /// Of an experiment at a look that ends then.
     pub fn of(experiment: &ExperimentResult, look: Timestamp) -> Said {
-        Said::about(&Subject::of(experiment, &Verdict::of(experiment)), look)
+        Said::about(&Subject::of(experiment, &Verdict::of(experiment)), &Evidence::of(experiment), look)
     }
 
-    fn about(subject: &Subject<'_>, look: Timestamp) -> Said {
+    fn about(subject: &Subject<'_>, evidence: &Evidence<'_>, look: Timestamp) -> Said {
         Said {
             sentence: sentence::sentence(subject, look),
             caveats: caveats::caveats(subject),
             answers: Answers::of(subject),
+            checks: checks::checks(subject, evidence),
         }
     }
 
@@ -57,6 +64,7 @@ impl Said {
     pub(crate) fn to_json(&self) -> Json {
         json!({
             "sentence": parts(&self.sentence), "caveats": self.caveats, "answers": self.answers.to_json(),
+            "checks": checks_json(&self.checks),
         })
     }
 }

@@ -64,8 +64,11 @@ pub(super) fn decimals_of(half: f64) -> usize {
     usize::try_from(1 - magnitude).unwrap_or(0).min(DECIMALS_MAX)
 }
 
+/// Both ends of an interval, where they are limits.
+pub(super) type Ends = (Option<f64>, Option<f64>);
+
 /// One number of decimals for a group of intervals: what the narrowest needs, or else the others would hide what it says.
-pub(super) fn decimals_of_group(intervals: impl IntoIterator<Item = (Option<f64>, Option<f64>)>, factor: f64) -> usize {
+pub(super) fn decimals_of_group(intervals: impl IntoIterator<Item = Ends>, factor: f64) -> usize {
     let halves = intervals.into_iter().filter_map(|(low, high)| Some((high? - low?) / 2.0 * factor));
     halves.filter(|half| *half > 0.0).min_by(f64::total_cmp).map_or(0, decimals_of)
 }
@@ -146,6 +149,17 @@ pub(super) fn range(low: Option<f64>, high: Option<f64>, shape: &str, say: impl 
     }
 }
 
+/// A p-value: never 0, never more digits than it is worth.
+pub(super) fn p_value(p: f64) -> String {
+    match p {
+        p if p < 0.0001 => "<0.0001".to_owned(),
+        p if p < 0.01 => fixed(p, 4, false),
+        p if p < 0.1 => fixed(p, 3, false),
+        p if p >= 0.995 => "1".to_owned(),
+        p => fixed(p, 2, false),
+    }
+}
+
 /// A count: exact up to a million, then 1.24M.
 pub(super) fn count(value: f64) -> String {
     if value.abs() <= FULL_TO {
@@ -171,7 +185,7 @@ mod tests {
         {
             assert_eq!(decimals_of(half), wanted, "{half}");
         }
-        let groups: [(&[(Option<f64>, Option<f64>)], usize); 4] = [
+        let groups: [(&[Ends], usize); 4] = [
             (&[(Some(0.59), Some(2.14)), (Some(0.09), Some(1.25))], 0),
             (&[(Some(-0.041), Some(0.116))], 1),
             (&[(Some(-0.001), Some(0.012)), (None, Some(0.4))], 2),
@@ -245,7 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn counts_say_no_more_than_they_are_worth() {
+    fn p_values_and_counts_say_no_more_than_they_are_worth() {
+        let cases = [
+            (0.0, "<0.0001"),
+            (0.00009, "<0.0001"),
+            (0.003889, "0.0039"),
+            (0.0234, "0.023"),
+            (0.877864, "0.88"),
+            (0.9999, "1"),
+        ];
+        for (p, wanted) in cases {
+            assert_eq!(p_value(p), wanted);
+        }
         let cases = [
             (0.0, "0"),
             (42_613.0, "42,613"),

@@ -29,13 +29,13 @@ pub(super) fn sentence(subject: &Subject<'_>, look: Timestamp) -> Vec<Part> {
         Status::Stopped => {
             let before = say(format!("Read-out of {} UTC: ", moment_exact(look)));
             let after = say(" Later events do not change it.");
-            let room = WORDS_MAX - words(std::slice::from_ref(&before)) - words(std::slice::from_ref(&after));
+            let room = WORDS_MAX.saturating_sub(words(&[before.clone(), after.clone()]));
             [before].into_iter().chain(verdict(subject, room)).chain([after]).collect()
         }
         Status::Paused if subject.verdict.code != "blocked" => {
             let entry = say(format!(" No new {}", units(subject.unit)));
             let rest = say(". Conversions of those already in still count until their windows end.");
-            let room = WORDS_MAX - words(std::slice::from_ref(&entry)) - words(std::slice::from_ref(&rest));
+            let room = WORDS_MAX.saturating_sub(words(&[entry.clone(), rest.clone()]));
             verdict(subject, room).into_iter().chain([entry, rest]).collect()
         }
         _ => verdict(subject, WORDS_MAX),

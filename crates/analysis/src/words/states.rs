@@ -1,11 +1,11 @@
 //! Every state in the words that people read.
 
-use super::fixture::{finding, found, look, look_of, of_row, read, subject, three, two, with, write};
-use super::{Brief, Said, pill, text_of};
+use super::fixture::{evidence, finding, found, log, look, look_of, of_row, read, subject, three, two, with, write};
+use super::{Brief, Check, Said, checks_json, pill, text_of};
 use serde_json::{Value as Json, json};
 
 fn said(experiment: &Json) -> Said {
-    Said::about(&subject(experiment), look())
+    Said::about(&subject(experiment), &evidence(experiment), look())
 }
 
 fn sentence(experiment: &Json) -> String {
@@ -386,6 +386,83 @@ fn every_code_has_its_answer() {
     assert_eq!(format!("{}: {}", wait.word, wait.why), "Wait 12 s: Partition 7 holds the cut.");
 }
 
+/// One check in a line.
+fn checked(checks: &[Check], name: &str) -> String {
+    let it = checks.iter().find(|it| it.name == name).unwrap_or_else(|| panic!("there is no check {name}"));
+    format!("{}: {}. {}", it.state, it.result, it.detail)
+}
+
+#[test]
+fn checks_of_an_experiment_say_what_is_off() {
+    let names = |json: &Json| said(json).checks.iter().map(|it| it.name).collect::<Vec<_>>();
+    let of = |json: &Json, name: &str| checked(&said(json).checks, name);
+    let fine = three();
+    assert_eq!(names(&fine), ["Split", "Balance", "Crossed", "Assignment"]);
+    assert_eq!(
+        of(&fine, "Split"),
+        "good: as planned. 33.29% / 33.29% / 33.42% against 33.33% / 33.33% / 33.33%. Running p 0.88. 8 segment values looked at as well."
+    );
+    assert_eq!(
+        of(&fine, "Balance"),
+        "good: nothing stands out. 7 attributes known at exposure; largest standardised difference 0.016, history segment."
+    );
+    assert_eq!(of(&fine, "Crossed"), "good: 0 customers. No customer was seen in two arms.");
+    assert_eq!(of(&fine, "Assignment"), "good: as computed. Every exposure showed the variant that the hash gives.");
+
+    let off = with(
+        blocked("srm_segment", split()),
+        json!({
+            "crossed_units": 640, "exposures_lost": 1, "exposures_outside": 64, "balance": [],
+            "misbucketed": [
+                {"variant": "form", "sdk": "web 1.2", "exposures": 640, "share": 0.01},
+                {"variant": null, "sdk": "web 1.2", "exposures": 3, "share": 0.0},
+                {"variant": "form", "sdk": "ios 3", "exposures": 1, "share": 0.0},
+            ],
+        }),
+    );
+    assert_eq!(names(&off), ["Split", "Balance", "Crossed", "Assignment", "Lost", "Outside"]);
+    assert!(of(&off, "Split").starts_with("bad: split off: device. "), "{}", of(&off, "Split"));
+    assert!(of(&off, "Split").ends_with(" Decisions are refused."), "{}", of(&off, "Split"));
+    assert_eq!(of(&off, "Balance"), "none: not checked. No attributes are kept at exposure.");
+    assert_eq!(
+        of(&off, "Crossed"),
+        "off: 640 customers. 0.99% were seen in several arms and are left out of the metrics."
+    );
+    assert_eq!(
+        of(&off, "Assignment"),
+        "bad: 644 exposures. Showed a variant that the hash does not give; most from web 1.2, New form (640, 1.00%). 2 libraries in all."
+    );
+    assert_eq!(
+        of(&off, "Lost"),
+        "off: 1 exposure. Shown by an edge that could not write them to the log; they are in no other number."
+    );
+    assert_eq!(
+        of(&off, "Outside"),
+        "none: 64 exposures. From before the start or after the end (0.10%): accepted, and without effect."
+    );
+    let unequal =
+        json!([{"attribute": "zip_code", "std_difference": null, "p_value_fixed": 0.0, "p_value_running": 0.001}]);
+    assert_eq!(
+        of(&with(three(), json!({"balance": unequal})), "Balance"),
+        "off: arms differ. 1 attribute known at exposure; largest standardised difference without limit, zip code."
+    );
+}
+
+#[test]
+fn checks_of_a_log_say_what_became_of_events() {
+    let of = |events: Json, name: &str| checked(&log(&events).checks(), name);
+    let events = |late: u64| json!({"records": 10_000, "conversions": 200, "duplicates": 1_234, "rejected": {"late": late, "unknown_schema": 2}});
+    assert!(of(events(0), "Duplicates").starts_with("good: 1,234 removed. "));
+    assert_eq!(of(events(5), "Rejected"), "none: 7 events. Unknown schema 2, late 5. Of all experiments.");
+    assert!(of(events(9), "Rejected").starts_with("off: 11 events. "));
+    assert_eq!(of(json!({}), "Rejected"), "good: 0 events. Nothing was rejected.");
+    assert_eq!(of(json!({}), "Unattributed"), "good: 0 conversions. Every conversion belongs to an exposed unit.");
+    assert_eq!(
+        of(json!({"conversions": 200, "unattributed": 3}), "Unattributed"),
+        "none: 3 conversions. 1.5% of the conversions count nowhere: their unit was not exposed before, or their window had ended. Of all experiments."
+    );
+}
+
 #[test]
 fn rows_say_what_needs_attention_in_these_words() {
     let list = read("tests/fixtures/list.json");
@@ -427,13 +504,13 @@ const SHOWN: [&str; 4] = [
 /// Results or a list with the words that are said of them.
 fn in_words(mut json: Json) -> Json {
     let look = look_of(&json);
+    if json["events"].is_object() {
+        json["events"]["said"] = checks_json(&log(&json["events"]).checks());
+    }
     for it in json["experiments"].as_array_mut().unwrap() {
         it["metrics"].as_array_mut().into_iter().flatten().for_each(compared_in_words);
-        for segment in it["segments"].as_array_mut().into_iter().flatten() {
-            segment["metrics"].as_array_mut().into_iter().flatten().for_each(compared_in_words);
-        }
         it["said"] = match it["metrics"].is_array() {
-            true => Said::about(&subject(it), look).to_json(),
+            true => Said::about(&subject(it), &evidence(it), look).to_json(),
             false => brief(it).to_json(),
         };
     }

@@ -34,12 +34,14 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 /// 0.8 s, 12 s, 4 min 12 s, 3 h 5 min, 2 d 4 h
 pub(super) fn age(millis: i64) -> String {
     let millis = millis.max(0);
+    let seconds = millis / 1_000;
     match millis {
         ..9_950 => format!("{}.{} s", (millis + 50) / 1_000, (millis + 50) / 100 % 10),
-        ..59_500 => format!("{} s", (millis + 500) / 1_000),
-        ..3_600_000 => pair((millis / 1_000).max(60), 60, 1, ["min", "s"]),
-        ..86_400_000 => pair(millis / 1_000, 3_600, 60, ["h", "min"]),
-        _ => pair(millis / 1_000, 86_400, 3_600, ["d", "h"]),
+        9_950..59_500 => format!("{} s", (millis + 500) / 1_000),
+        // Half a second before the minute it is one, so that no age is 60 s or 0 min.
+        59_500..3_600_000 => pair(seconds.max(60), 60, 1, ["min", "s"]),
+        3_600_000..86_400_000 => pair(seconds, 3_600, 60, ["h", "min"]),
+        _ => pair(seconds, 86_400, 3_600, ["d", "h"]),
     }
 }
 

@@ -108,6 +108,8 @@ test("numbers move while events flow, outlive a kill, and are those of the API",
     for (const [variant, units] of Object.entries(experiment.units)) {
       await expect(page.locator(".units tr", { hasText: new RegExp(`^${variant}`) }).locator("td").first()).toHaveAttribute("title", String(units));
     }
+    // And in the same words: the sentence is the server's.
+    await expect(page.locator(".say .v")).toHaveText(experiment.said.sentence.map((part: { text: string }) => part.text).join(""));
     const rows = page.locator("#metrics [data-row]");
     const arms = experiment.metrics.flatMap((metric: any) => metric.variants.filter((arm: any) => !arm.control));
     await expect(rows).toHaveCount(arms.length);

@@ -33,13 +33,13 @@ test("on an experiment, pills and answers are underlined, but not by another loo
   const [experiment] = next.experiments;
   const primary = experiment.metrics.find((it: { role: string }) => it.role === "primary");
   const arm = primary.variants.find((it: { variant: string }) => it.variant === "womens");
-  arm.verdict.code = arm.verdict.code === "not_shown" ? "better" : "not_shown";
-  experiment.verdict.working.code = "not_shown";
+  arm.verdict.said = { text: "Something else" };
+  experiment.said.answers.working = { ...experiment.said.answers.working, word: "Not shown yet" };
   fixture.push("/v1/experiments/hillstrom/stream", "result", next, next.look);
   await expect(page.locator("#metrics .pill .changed")).toHaveCount(1);
   await expect(page.locator(".qs .changed")).toHaveText(["Not shown yet"]);
   // Going to another look is not news, even where it says something else.
-  experiment.verdict.working.code = "waiting";
+  experiment.said.answers.working.word = "Waiting for data";
   fixture.state.results.hillstrom = next;
   await page.keyboard.press("[");
   await expect(page.locator(".qs")).toContainText("Waiting for data");

@@ -307,7 +307,7 @@ export interface Arm {
     /** What. */
     code: "waiting" | "degenerate" | "unsupported" | "blocked" | "drift" | "before_plan" | "no_method" | "better" | "better_may_be_small" | "worse" | "no_difference" | "not_shown" | "safe" | "harm" | "worse_within_margin" | "not_known" | "no_margin";
     arguments: Arguments;
-    /** In two or three words; missing in segments, which never decide. */
+    /** In two or three words, where it is over all units. */
     said?: {
       /** The words. */
       text: string;
@@ -448,6 +448,7 @@ export interface Events {
   records: number;
   /** Ticks, genesis and config records. */
   control: number;
+  said: Checks;
   /** Dead letters by reason; `malformed` and `late` are always there, others where there are any. */
   rejected: {
     malformed: number;
@@ -671,6 +672,18 @@ export interface Answer {
   tone?: "yes" | "bad" | "maybe";
 }
 
+/** Health checks in words. */
+export type Checks = {
+  /** Its name. */
+  name: "Split" | "Balance" | "Crossed" | "Assignment" | "Lost" | "Outside" | "Duplicates" | "Rejected" | "Unattributed";
+  /** `good`; `none`: nothing to find fault with; `off`: worth a look; `bad`. */
+  state: "good" | "none" | "off" | "bad";
+  /** In a few words. */
+  result: string;
+  /** In one or two sentences. */
+  detail: string;
+}[];
+
 /** The verdict in words, the same wherever it is shown: a pure function of the verdict and of the names in the definitions, in English, with times in UTC. What only a reader knows, how old the numbers are by now, it leaves out. Of an experiment that is paused, since when may be said before the last piece of the sentence; of one that its guardrail stopped, after it. */
 export interface Said {
   sentence: Sentence;
@@ -683,6 +696,7 @@ export interface Said {
     stop: Answer;
     why: Answer;
   };
+  checks: Checks;
 }
 
 /** All experiments at the newest look. */

@@ -5,6 +5,7 @@ import type * as schema from "./schema";
 export type {
   AlwaysValid,
   Arguments,
+  Checks,
   Cohort,
   Definition,
   Events,

@@ -30,6 +30,16 @@ test("of every experiment", () => {
   }
 });
 
+test("checks stand in the order of questions, and lead to the rows", () => {
+  const look = results as unknown as Results;
+  const [experiment] = look.experiments;
+  if (!experiment) throw new Error("there is an experiment");
+  const outside = { name: "Outside", state: "none", result: "1 exposure", detail: "Before the start." } as const;
+  const told = { ...experiment, said: { ...experiment.said, checks: [...experiment.said.checks, outside] } };
+  expect(checksOf(told, look).map((it) => it.name)).toEqual(["Split", "Balance", "Crossed", "Assignment", "Duplicates", "Rejected", "Unattributed", "Outside"]);
+  expect(checksOf(told, look).filter((it) => it.link).map((it) => [it.name, it.link?.to])).toEqual([["Rejected", "/status/dead-letters"]]);
+});
+
 test("of every row", () => {
   for (const row of [...list.experiments, ...fewRows.experiments] as unknown as Row[]) {
     const sentence = textOf(rowSentence(row, 800, list.look, null));

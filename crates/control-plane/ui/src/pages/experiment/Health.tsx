@@ -44,8 +44,8 @@ export function Health({ experiment, results, frozen }: Shown & { frozen: boolea
 }
 
 function checkRow(it: ReturnType<typeof checksOf>[number]): ComponentChildren[] {
-  const icon = { good: "ok", off: "warn", none: "flat" } as const;
-  const tone = { good: "yes", off: it.bad ? "bad" : "maybe", none: "faint" } as const;
+  const icon = { good: "ok", off: "warn", bad: "warn", none: "flat" } as const;
+  const tone = { good: "yes", off: "maybe", bad: "bad", none: "faint" } as const;
   return [
     <span class="nb">
       <span class={`check-icon ${tone[it.state]}`}>
