@@ -1,8 +1,9 @@
 //! `assay check`: are the definitions valid?
 
-use crate::definitions;
+use crate::{definitions, evaluate};
 use anyhow::Result;
-use assay_experiment::{Definitions, Status, format_time};
+use assay_experiment::evaluation::Ruleset;
+use assay_experiment::{ConfigVersion, Definitions, Status, format_time};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  assay check --config experiments/\n\nExit code 0: fine. 1: problems, one a line.")]
 pub struct Arguments {
-    /// Directory of YAML files, read recursively; names that start with a dot are left out.
+    /// Directory of YAML files, and of flags in flagd's JSON, read recursively; names that start with a dot are left out.
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
 }
@@ -20,6 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     match outcome {
         Ok(all) => {
             print!("{}", summary(&all));
+            quarantined(&all).iter().for_each(|line| println!("{line}"));
             println!("fine: {} in {}", count(total(&all), "definition"), count(files, "file"));
             Ok(ExitCode::SUCCESS)
         }
@@ -58,6 +60,14 @@ fn summary(all: &Definitions) -> String {
         out.push_str(&format!("{kind:<11} {}\n", ids.join(", ")));
     }
     out
+}
+
+/// Flags that can be published and not be evaluated: such a one answers an error, the others live.
+fn quarantined(all: &Definitions) -> Vec<String> {
+    let Ok(completed) = evaluate::completed(all.clone()) else { return Vec::new() };
+    let ruleset = Ruleset::compile(&completed, ConfigVersion(0), "production");
+    let flags = ruleset.quarantined().iter().filter(|(key, _)| all.flags.contains_key(key));
+    flags.map(|(key, reason)| format!("quarantined {key} will answer an error: {reason}")).collect()
 }
 
 fn total(all: &Definitions) -> usize {

@@ -1,7 +1,7 @@
-//! Definitions from a directory of YAML files.
+//! Definitions from a directory of YAML files, and of flags in flagd's JSON.
 
 use anyhow::{Context, Result, bail};
-use assay_experiment::{Definitions, Problem, Source, parse};
+use assay_experiment::{Definitions, Problem, Source, flagd, parse};
 use std::path::{Path, PathBuf};
 
 /// Deepest directory that is read. A link to a directory above would lead down without end.
@@ -25,7 +25,7 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     files.sort();
     if files.is_empty() {
         bail!(
-            "{} has no .yaml or .yml files; put definitions there, or give another directory with --config",
+            "{} has no .yaml or .yml files, and no .json file of flagd; put definitions there, or give another directory with --config",
             directory.display()
         );
     }
@@ -65,6 +65,16 @@ pub fn load(directory: &Path) -> Result<Definitions> {
     }
 }
 
+/// Whether a file is one of definitions: by its name, and JSON by what is in it, because other programs write JSON too.
+fn has_definitions(file: &Path) -> bool {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => true,
+        // What cannot be read is told when it is read.
+        Some("json") => std::fs::read_to_string(file).map_or(true, |text| flagd::may_be(&text)),
+        _ => false,
+    }
+}
+
 /// Files and directories whose names start with a dot are left out: where Kubernetes mounts a ConfigMap, each file is a link into such a
 /// directory, in which it would be found a second time.
 fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -80,10 +90,9 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
         if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
             continue;
         }
-        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         if path.is_dir() {
             collect(&path, depth + 1, files)?;
-        } else if yaml {
+        } else if has_definitions(&path) {
             files.push(path);
         }
         if files.len() > FILES_MAX {

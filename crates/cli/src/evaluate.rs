@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Slots for `traffic`, as the first publication would choose them.
-fn completed(mut definitions: Definitions) -> Result<Definitions> {
+pub(crate) fn completed(mut definitions: Definitions) -> Result<Definitions> {
     for (id, experiment) in &mut definitions.experiments {
         // A minted salt would give other answers each time.
         experiment.salt.get_or_insert_with(|| id.clone());

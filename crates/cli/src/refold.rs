@@ -1,9 +1,15 @@
 //! The fold and the analysis over records that somebody hands over: what a replay is, wherever its records come from.
 
 use anyhow::Result;
-use assay_aggregates::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Look, MemoryRuns, Partition};
+use assay_aggregates::{
+    Chunk, ControlFact, DeadLetter, Effects, Entry, Fact, Input, Look, MemoryRuns, Partition, Remembered, RunName,
+    Runs, RunsError,
+};
 use assay_analysis::Analysis;
 use assay_experiment::{Span, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// All partitions of a log, from their first records on.
 pub struct Refold {
@@ -11,6 +17,8 @@ pub struct Refold {
     /// What the looks add up to. Callers say how far it goes.
     pub analysis: Analysis,
     effects: Collected,
+    /// Ids in sealed runs: each partition's runs count them, [`Refold::bytes`] reads.
+    remembered: Arc<AtomicUsize>,
 }
 
 /// Rejections that are told in words; the others are only counted.
@@ -21,6 +29,36 @@ struct Collected {
     looks: Vec<Look>,
     told: Vec<String>,
     rejected: u64,
+}
+
+/// Sealed runs in memory, and how many ids they hold together with those of the other partitions.
+#[derive(Default)]
+struct Counted {
+    runs: MemoryRuns,
+    sizes: BTreeMap<RunName, usize>,
+    entries: Arc<AtomicUsize>,
+}
+
+impl Runs for Counted {
+    fn store(&mut self, name: RunName, entries: &[Entry]) -> Result<(), RunsError> {
+        self.retire(name);
+        self.sizes.insert(name, entries.len());
+        self.entries.fetch_add(entries.len(), Ordering::Relaxed);
+        self.runs.store(name, entries)
+    }
+
+    fn find(&self, name: RunName, key: u128) -> Result<Option<Remembered>, RunsError> {
+        self.runs.find(name, key)
+    }
+
+    fn load(&self, name: RunName) -> Result<Vec<Entry>, RunsError> {
+        self.runs.load(name)
+    }
+
+    fn retire(&mut self, name: RunName) {
+        self.entries.fetch_sub(self.sizes.remove(&name).unwrap_or(0), Ordering::Relaxed);
+        self.runs.retire(name);
+    }
 }
 
 impl Effects for Collected {
@@ -51,6 +89,7 @@ impl Refold {
             partitions: (0..count).map(|_| None).collect(),
             analysis: Analysis::new(count, late),
             effects: Collected::default(),
+            remembered: Arc::default(),
         }
     }
 
@@ -59,7 +98,10 @@ impl Refold {
         let state = &mut self.partitions[partition as usize];
         let state = match state {
             Some(state) => state,
-            None => state.insert(Partition::start(partition, input, Box::new(MemoryRuns::default()))?),
+            None => {
+                let runs = Counted { entries: self.remembered.clone(), ..Counted::default() };
+                state.insert(Partition::start(partition, input, Box::new(runs))?)
+            }
         };
         state.apply(input, &mut self.effects)?;
         let mut closed = None;
@@ -79,7 +121,8 @@ impl Refold {
     /// Bytes of units and remembered ids, which grow with the log.
     pub fn bytes(&self) -> usize {
         let sizes = self.partitions.iter().flatten().map(Partition::size);
-        sizes.map(|size| size.unit_bytes + size.dedupe_bytes).sum()
+        let open: usize = sizes.map(|size| size.unit_bytes + size.dedupe_bytes).sum();
+        open + self.remembered.load(Ordering::Relaxed) * size_of::<Entry>()
     }
 
     /// Tells what was rejected, on standard error.
@@ -89,5 +132,26 @@ impl Refold {
         if rest > 0 {
             eprintln!("rejected: {rest} more");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembered_ids_are_counted_as_long_as_they_are_kept() {
+        let entries = Arc::new(AtomicUsize::new(0));
+        let mut runs = Counted { entries: entries.clone(), ..Counted::default() };
+        let entry = Entry::from_bytes(&[1; Entry::SIZE]);
+        let name = |first| RunName { first, last: first, tier: 0 };
+        runs.store(name(1), &[entry]).unwrap();
+        runs.store(name(2), &[entry]).unwrap();
+        runs.store(name(2), &[entry]).unwrap();
+        assert_eq!(entries.load(Ordering::Relaxed), 2);
+        assert!(runs.find(name(2), entry.key).unwrap().is_some());
+        runs.retire(name(1));
+        runs.retire(name(1));
+        assert_eq!((entries.load(Ordering::Relaxed), runs.load(name(2)).unwrap().len()), (1, 1));
     }
 }

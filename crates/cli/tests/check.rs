@@ -64,7 +64,7 @@ fn every_problem_is_told_with_its_place() {
         &["DIR/b.yaml: cannot be read: stream did not contain valid UTF-8"],
         "assay: 1 problem",
     );
-    check(&[("notes.txt", "")], |_| {}, 1, &[], "has no .yaml or .yml files");
+    check(&[("notes.txt", "")], |_| {}, 1, &[], "has no .yaml or .yml files, and no .json file of flagd");
 }
 
 /// A mounted ConfigMap: files are links through `..data` into a directory named by time.
@@ -93,4 +93,60 @@ fn a_link_to_a_directory_above_ends_in_words() {
         &[],
         "is there a link to a directory above it?",
     );
+}
+
+const FLAGD: &str = r#"{
+  "$schema": "https://flagd.dev/schema/v0/flags.json",
+  "flags": {
+    "dark-mode": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off" },
+    "banner": {
+      "state": "ENABLED", "variants": { "red": "r", "blue": "b" }, "defaultVariant": "red",
+      "targeting": { "if": [{ "$ref": "staff" }, "blue", null] }
+    }
+  },
+  "$evaluators": { "staff": { "ends_with": [{ "var": "email" }, "@example.com"] } }
+}"#;
+
+#[test]
+fn files_of_flagd_stand_beside_others() {
+    let other = ("package.json", "{\"name\": \"no flags\"}");
+    let fine = ["layers      checkout", "flags       banner, dark-mode", "fine: 3 definitions in 2 files"];
+    check(&[("a.yaml", LAYER), ("flags.json", FLAGD), other], |_| {}, 0, &fine, "");
+
+    // One that cannot be evaluated is no problem of the others.
+    let odd = FLAGD.replace("ends_with", "ends_wth");
+    check(
+        &[("flags.json", &odd)],
+        |_| {},
+        0,
+        &[
+            "flags       banner, dark-mode",
+            "quarantined banner will answer an error: 'ends_wth' is no operator of JSONLogic",
+            "fine: 2 definitions in 1 file",
+        ],
+        "",
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_flagd_is_told_with_its_place() {
+    let wrong = FLAGD
+        .replace("\"dark-mode\": { \"state\": \"ENABLED\"", "\"dark-mode\": { \"state\": \"ON\"")
+        .replace("\"banner\"", "\"Banner\"");
+    check(
+        &[("flags.json", &wrong)],
+        |_| {},
+        1,
+        &[
+            "DIR/flags.json:4:5: flag 'dark-mode': its state is neither ENABLED nor DISABLED",
+            "DIR/flags.json:5:5: id 'Banner' is not 1 to 64 of a-z, 0-9, '.', '_' and '-'",
+        ],
+        "assay: 2 problems",
+    );
+    let twice = "kind: flag\nid: banner\ntype: boolean\nvariants: { \"on\": true, \"off\": false }\ndefault: \"off\"\n";
+    let told = ["DIR/flags.json:5:5: flag 'banner' is defined twice; as flag first in DIR/a.yaml on line 2"];
+    check(&[("a.yaml", twice), ("flags.json", FLAGD)], |_| {}, 1, &told, "assay: 1 problem");
+    let torn = FLAGD.replace("\"flags\": {", "\"flags\": ");
+    let output = ["DIR/flags.json:4:16: this is not JSON: expected `,` or `}` at line 4 column 16"];
+    check(&[("flags.json", &torn)], |_| {}, 1, &output, "assay: 1 problem");
 }

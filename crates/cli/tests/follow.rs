@@ -40,12 +40,18 @@ fn edits_are_published_and_wrong_ones_are_told_and_left() {
     assert_eq!(published["version"], 2);
     assert!(published.to_string().contains("\"dark\""), "{published}");
 
+    // A file of flagd beside them is as good.
+    let flagd = r#"{"flags": {"bright": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"}}}"#;
+    std::fs::write(place.path("definitions/flags.json"), flagd).unwrap();
+    config(&running, |it| it["version"] == 3 && it["partitions"] == 3);
+    assert!(running.get("/internal/definitions").body.contains("bright"));
+
     // A slip of the pen: nothing changes but what is said.
     std::fs::write(&file, flag("dark").replace("variants", "varaints")).unwrap();
     let wrong = config(&running, |it| it["files"]["fine"] == false);
     let says = wrong["files"]["says"].as_str().unwrap();
-    assert!(says.contains("flags.yaml:1:") && says.ends_with("version 2 stays in force"), "{says}");
-    assert_eq!((&wrong["version"], gauge(&running).as_str()), (&json!(2), "assay_config_rejected 1"));
+    assert!(says.contains("flags.yaml:1:") && says.ends_with("version 3 stays in force"), "{says}");
+    assert_eq!((&wrong["version"], gauge(&running).as_str()), (&json!(3), "assay_config_rejected 1"));
     let sentence = running.json("/v1/status")["sentence"].as_str().unwrap().to_owned();
     assert!(sentence.starts_with("The files of the definitions are not in force: "), "{sentence}");
     // Several looks later it was told once.
@@ -60,13 +66,13 @@ fn edits_are_published_and_wrong_ones_are_told_and_left() {
     std::fs::write(place.path("definitions/shop.yaml"), shop.replace("planned_units: 1000", "planned_units: 999"))
         .unwrap();
     let refused = config(&running, |it| it["files"]["says"].as_str().is_some_and(|says| says.contains("shop")));
-    assert_eq!((&refused["files"]["fine"], &refused["version"]), (&json!(false), &json!(2)), "{refused}");
+    assert_eq!((&refused["files"]["fine"], &refused["version"]), (&json!(false), &json!(3)), "{refused}");
 
     // Right again, at a signal even at once.
     std::fs::write(place.path("definitions/shop.yaml"), &shop).unwrap();
     std::fs::write(&file, flag("dark") + "---\n" + &flag("light")).unwrap();
     running.signal(Signal::HUP);
-    config(&running, |it| it["version"] == 3 && it["files"]["fine"] == true);
+    config(&running, |it| it["version"] == 4 && it["files"]["fine"] == true);
     assert_eq!(gauge(&running), "assay_config_rejected 0");
     running.stop();
 }

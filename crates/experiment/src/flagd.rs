@@ -31,6 +31,15 @@ pub struct Import {
     pub refused: Vec<(String, String)>,
 }
 
+/// Whether a text is a file of flagd, as far as one can tell: JSON with an object `flags`. Other JSON is none, and what is no JSON may be one
+/// with a slip in it, which only reading it tells.
+pub fn may_be(text: &str) -> bool {
+    if text.len() > BYTES_MAX {
+        return false;
+    }
+    serde_json::from_str::<Json>(text).map_or(true, |file| file.get("flags").is_some_and(Json::is_object))
+}
+
 /// Reads a file of flagd. `Err` when it is none.
 ///
 /// What flagd does otherwise than a flag of ours is kept: a disabled flag, and one without `defaultVariant`, answers the caller's own default;

@@ -10,8 +10,9 @@ use crate::read::{Check, Map};
 use crate::yaml::{Content, Node, Place, documents, from_json};
 use crate::{
     Analysis, Assignment, Crossing, Definitions, Experiment, GuardrailAction, LayerShare, Method, Metric, MetricUse,
-    Role, Segment, Status, Variant, format_time, validate,
+    Role, Segment, Status, Variant, flagd, format_time, validate,
 };
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 /// A file of definitions.
@@ -55,11 +56,19 @@ pub(crate) const SLOT_RANGES_MAX: usize = 1_000;
 /// Writers' schemas in one set.
 const SCHEMAS_MAX: usize = 256;
 
-/// Reads and validates a set of definitions.
+/// How the names of flagd's files end.
+const FLAGD: &str = ".json";
+
+/// Reads and validates a set of definitions: YAML, and flags in flagd's format where a name ends in `.json`.
 pub fn parse(sources: &[Source<'_>]) -> Result<Definitions, Vec<Problem>> {
     let mut set = Set::default();
     for source in sources {
         let mut check = Check { file: source.name, problems: Vec::new(), strict: true };
+        if source.name.ends_with(FLAGD) {
+            set.flagd(&mut check, source.text);
+            set.problems.append(&mut check.problems);
+            continue;
+        }
         match documents(source.name, source.text) {
             Ok(nodes) => nodes.iter().for_each(|node| set.document(&mut check, node)),
             Err(problem) => {
@@ -115,6 +124,37 @@ impl Set {
 
     fn document(&mut self, check: &mut Check<'_>, node: &Node) {
         self.incomplete |= self.definition(check, node).is_none();
+    }
+
+    /// Flags of a file of flagd. What of them cannot be evaluated is found when they are compiled, and spoils no other.
+    fn flagd(&mut self, check: &mut Check<'_>, text: &str) {
+        let import = match serde_json::from_str::<IgnoredAny>(text) {
+            Err(problem) => {
+                Err((Place { line: problem.line(), column: problem.column() }, format!("this is not JSON: {problem}")))
+            }
+            Ok(_) => flagd::import(text).map_err(|problem| (Place::default(), problem)),
+        };
+        let import = match import {
+            Ok(import) => import,
+            Err((place, problem)) => {
+                check.complain(place, problem);
+                self.incomplete = true;
+                return;
+            }
+        };
+        let places = flagd_places(check.file, text);
+        let place = |key: &str| places.get(key).copied().unwrap_or_default();
+        for (key, reason) in import.refused {
+            check.complain(place(&key), format!("flag '{key}': {reason}"));
+            self.incomplete = true;
+        }
+        for (key, flag) in import.flags {
+            if check.is_id(&key, place(&key)) && self.is_new(check, "flag", &key, place(&key)) {
+                self.definitions.flags.insert(key, flag);
+            } else {
+                self.incomplete = true;
+            }
+        }
     }
 
     /// `None` when it could not be read.
@@ -212,6 +252,19 @@ impl Set {
         self.places.defined.insert((kind, id.to_owned()), (check.file.to_owned(), place));
         true
     }
+}
+
+/// Where the keys of flags stand. JSON is YAML too, whose reader knows places; where it refuses what JSON allows there are none.
+fn flagd_places(file: &str, text: &str) -> BTreeMap<String, Place> {
+    let nodes = documents(file, text).unwrap_or_default();
+    let map = |node: &Node| match &node.content {
+        Content::Map(entries) => {
+            entries.iter().map(|(key, node)| (key.name.clone(), key.place, node.clone())).collect()
+        }
+        _ => Vec::new(),
+    };
+    let files = nodes.iter().flat_map(map).filter(|(name, ..)| name == "flags");
+    files.flat_map(|(_, _, flags)| map(&flags)).map(|(key, place, _)| (key, place)).collect()
 }
 
 /// An experiment, the metrics that it defines itself, and what it names where.

@@ -116,12 +116,17 @@ impl Check<'_> {
     pub fn id(&mut self, map: Map<'_>, what: &str) -> Option<String> {
         let node = self.required(map, "id", what)?;
         let text = self.scalar(node, "id")?;
+        self.is_id(text, node.place).then(|| text.to_owned())
+    }
+
+    /// Whether a text can be an id; complains if not.
+    pub fn is_id(&mut self, text: &str, place: Place) -> bool {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-        if text.is_empty() || text.len() > 64 || !text.bytes().all(legal) {
-            self.complain(node.place, format!("id '{text}' is not 1 to 64 of a-z, 0-9, '.', '_' and '-'"));
-            return None;
+        let is_id = !text.is_empty() && text.len() <= 64 && text.bytes().all(legal);
+        if !is_id {
+            self.complain(place, format!("id '{text}' is not 1 to 64 of a-z, 0-9, '.', '_' and '-'"));
         }
-        Some(text.to_owned())
+        is_id
     }
 
     /// One word of several.
