@@ -143,6 +143,9 @@ impl ExperimentResult {
             if let Some(finding) = arm(self, metric, it) {
                 out["verdict"] = finding.to_json();
             }
+            if let Some((compared, projected)) = it.comparison.as_ref().and_then(|it| Some((it, it.projected?))) {
+                out["projected"] = told::projected(self, compared.always_valid.units as u64, &projected);
+            }
         }
         json
     }
@@ -182,6 +185,7 @@ impl MetricResult {
         }
         if !self.cohorts.is_empty() {
             out["cohorts"] = self.cohorts.iter().map(|it| (it.name.to_owned(), self.cohort(it))).collect();
+            out["weeks"] = self.weeks.iter().map(|it| told::week(&self.arms, it)).collect();
         }
         out
     }

@@ -3,6 +3,8 @@
 use crate::findable::Findable;
 use crate::guardrails::GuardrailResult;
 use crate::infer::Remembered;
+use crate::projected::Projected;
+use crate::weeks::Week;
 use assay_aggregates::Counters;
 use assay_experiment::{
     Direction, Maturity, Method, MetricKind, Role, Span, Status as ExperimentStatus, Timestamp, Value,
@@ -268,6 +270,8 @@ pub struct MetricResult {
     pub arms: Vec<Arm>,
     /// Units exposed lately.
     pub cohorts: Vec<Cohort>,
+    /// Units by week of first exposure, over all units only.
+    pub weeks: Vec<Week>,
 }
 
 /// Units first exposed in the minutes or hours before the look, with their values so far.
@@ -344,6 +348,8 @@ pub struct Comparison {
     pub guardrail: Option<GuardrailResult>,
     /// Of primary metrics, over all units: whether this can be told, and what.
     pub findable: Option<Option<Findable>>,
+    /// Of primary metrics, over all units: when it would be clear of its minimum.
+    pub projected: Option<Projected>,
 }
 
 impl Comparison {

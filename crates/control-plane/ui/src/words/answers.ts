@@ -6,6 +6,7 @@ import { count, lift, percent, plural } from "../numbers";
 import type { IconName } from "../parts/Icon";
 import { age, clock, moment } from "../times";
 import { inner, joined, units } from "./part";
+import { clearing } from "./projected";
 
 export interface Answer {
   question: string;
@@ -109,11 +110,11 @@ function stop(experiment: Experiment): Answer {
     case "first_week":
       return one(ask, "maybe", "clock", "Yes, but", `Decided inside the first week, after ${wholeDays(args.days ?? experiment.days_running)}: not every weekday has been seen.`);
     case "some_undecided":
-      return one(ask, "maybe", "clock", "Yes, but", `${sentence(joined((args.undecided ?? []).map((it) => armName(experiment, it))))} ${(args.undecided ?? []).length === 1 ? "is" : "are"} not decided.${left(experiment)}`);
+      return one(ask, "maybe", "clock", "Yes, but", `${sentence(joined((args.undecided ?? []).map((it) => armName(experiment, it))))} ${(args.undecided ?? []).length === 1 ? "is" : "are"} not decided.${left(experiment)}${clearing(experiment)}`);
     case "plan_used_up":
       return one(ask, "yes", "ok", "Yes, plan used up", "An effect of the planned size would have shown with a chance of 80%. Going on is allowed and stays valid.");
     case "may":
-      return one(ask, "", "clock", "You may, but", `Nothing is decided.${left(experiment)}`);
+      return one(ask, "", "clock", "You may, but", `Nothing is decided.${left(experiment)}${clearing(experiment)}`);
     case "not_yet":
       return one(ask, "", "clock", "Not yet", `There is too little to say anything.${left(experiment)}`);
   }
