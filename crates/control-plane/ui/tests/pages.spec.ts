@@ -69,6 +69,22 @@ test("weeks of first exposure, each on its own, instead of the charts", async ({
   await expect(table).toBeHidden();
 });
 
+test("the split within a segment value, after a click", async ({ page, site }) => {
+  await show(page, `${site.url}/experiments/${site.experiment}`);
+  const health = page.locator("#health");
+  const within = health.locator("details.within");
+  test.skip((await within.count()) === 0, "no segments here");
+  await within.locator("summary").click();
+  const value = within.getByRole("button").first();
+  const name = (await value.textContent()) ?? "";
+  await value.click();
+  await expect(health.getByLabel(`Running p of the split within ${name} over time`)).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+  await value.click();
+  await expect(health.getByLabel("Running p of the split over time")).toBeVisible();
+});
+
 test("printed, the page is ink on paper, without its bars, and all of it", async ({ page, site }) => {
   await show(page, `${site.url}/experiments/${site.experiment}?theme=dark`);
   await page.emulateMedia({ media: "print" });

@@ -77,3 +77,22 @@ export function runs(points: Point[]): Point[][] {
 
 const GAP_TIMES = 20;
 const GAP_LEAST_MS = 5 * 60_000;
+
+export interface SplitPoint {
+  at: number;
+  units: number | null;
+  /** The least so far. */
+  p: number;
+  /** At this look alone: one by the evidence. */
+  now: number | null;
+}
+
+export function splitPoints(history: History | null): SplitPoint[] {
+  if (!history) return [];
+  const [look, many, p, lnE] = ["look", "units", "p_value_running", "ln_e"].map((name) => history.columns.indexOf(name));
+  const number = (row: (string | number | null)[], at: number | undefined) => (typeof row[at ?? -1] === "number" ? Number(row[at ?? -1]) : null);
+  return (history.series.srm ?? []).map((row) => {
+    const evidence = number(row, lnE);
+    return { at: millis(String(row[look ?? 0])), units: number(row, many), p: number(row, p) ?? 1, now: evidence === null ? null : Math.min(1, Math.exp(-evidence)) };
+  });
+}
