@@ -161,6 +161,7 @@ pub(crate) fn infer(
         outside: sums.tallies.outside,
         lost: sums.tallies.lost,
         misbucketed: sums.tallies.misbucketed.clone(),
+        rejected: sums.tallies.rejected.clone(),
         planned_units: experiment.analysis.planned_units,
         alpha: look.design.alpha().value(),
         method: experiment.analysis.method,

@@ -116,7 +116,7 @@ impl ExperimentResult {
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
             "units": self.by_variant(&self.units), "crossed_units": self.crossed,
             "exposures": self.exposures, "exposures_outside": self.outside, "exposures_lost": self.lost,
-            "misbucketed": misbucketed,
+            "misbucketed": misbucketed, "rejected": told::rejected(&self.rejected),
             "planned_units": self.planned_units, "max_units": max_units(self.method, self.planned_units),
             "alpha": self.alpha, "looks_evaluated": self.looks,
             "method": method_name(self.method), "deciding": deciding(self.method),

@@ -5,7 +5,7 @@ use crate::guardrails::GuardrailResult;
 use crate::infer::Remembered;
 use crate::projected::Projected;
 use crate::weeks::Week;
-use assay_aggregates::Counters;
+use assay_aggregates::{ByReason, Counters};
 use assay_experiment::{
     Direction, Maturity, Method, MetricKind, Role, Span, Status as ExperimentStatus, Timestamp, Value,
 };
@@ -121,6 +121,8 @@ pub struct ExperimentResult {
     pub lost: u64,
     /// By variant shown and library.
     pub misbucketed: BTreeMap<(u8, String), u64>,
+    /// Exposures that named it and were rejected, with the place of the last of each reason.
+    pub rejected: ByReason,
     /// N*.
     pub planned_units: u64,
     /// Of the primary metric.

@@ -7,6 +7,7 @@ use crate::projected::Projected;
 use crate::results::{Arm, Balance, ExperimentResult, Freshness, Heterogeneity, SegmentSplit, Stratified};
 use crate::verdict::pace;
 use crate::weeks::{Week, WeekArm};
+use assay_aggregates::{ByReason, Rejected};
 use assay_experiment::format_time;
 use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
@@ -99,6 +100,12 @@ pub(crate) fn projected(experiment: &ExperimentResult, units: u64, it: &Projecte
     let left = it.units().map(|needed| needed.saturating_sub(units));
     let days = left.zip(pace(experiment, units)).map(|(left, pace)| left as f64 / pace);
     json!({"status": it.status(), "units": it.units(), "units_left": left, "days_left": optional(days)})
+}
+
+/// Rejected exposures by reason, with the place of the last one.
+pub(crate) fn rejected(all: &ByReason) -> Json {
+    let one = |it: &Rejected| json!({"exposures": it.exposures, "partition": it.partition, "offset": it.offset});
+    all.iter().map(|(reason, it)| (reason.name().to_owned(), one(it))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// One week, on its own.

@@ -114,10 +114,8 @@ async fn history(
         (about.split_columns(), series)
     } else {
         if asked.segment.is_some() {
-            return Err(Problem::wrong(
-                "query",
-                "'segment' is for 'metric=srm': histories of metrics are over all units",
-            ));
+            let detail = "histories of metrics are over all units; 'segment' is for 'metric=srm'";
+            return Err(Problem::missing("no-such-segment", detail));
         }
         let mut series = serde_json::Map::new();
         for variant in variants {

@@ -80,6 +80,15 @@ export interface Experiment {
     /** Of all accepted exposures of the experiment. */
     share: number;
   }[];
+  /** Exposures that named the experiment and were rejected, by reason as in `events`; they count for its newest phase. Conversions and records that cannot be read name no experiment and are in `events` alone. */
+  rejected: Record<string, {
+    /** How many. */
+    exposures: number;
+    /** Partition of the last one, by log time. */
+    partition: number;
+    /** Its offset there; the table `dead_letters` has its bytes and more words. */
+    offset: number;
+  }>;
   /** N*: planned units of a pair of arms. Segments use the same. */
   planned_units: number;
   /** Units of a pair after which an always-valid experiment has the power of its plan; null for other methods. */

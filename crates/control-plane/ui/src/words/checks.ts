@@ -23,7 +23,7 @@ const LATE_SHARE = 0.01;
 const BALANCE_ALARM = 0.1;
 
 export function checksOf(experiment: Experiment, results: Results): Check[] {
-  return [split(experiment), balance(experiment), crossed(experiment), assignment(experiment), lost(experiment), duplicates(results), rejected(results), unattributed(results), outside(experiment)].filter((it) => it !== null);
+  return [split(experiment), balance(experiment), crossed(experiment), assignment(experiment), lost(experiment), duplicates(results), rejected(experiment, results), unattributed(results), outside(experiment)].filter((it) => it !== null);
 }
 
 function split(experiment: Experiment): Check {
@@ -85,7 +85,7 @@ function duplicates(results: Results): Check {
 
 const REASON_WORDS: Record<string, string> = { unknown_schema: "unknown schema", unknown_experiment: "unknown experiment", unknown_variant: "unknown variant", unknown_version: "unknown version", wrong_unit_type: "wrong unit type", not_running: "not running" };
 
-function rejected(results: Results): Check {
+function rejected(experiment: Experiment, results: Results): Check {
   const reasons = Object.entries(results.events.rejected).filter(([, n]) => n > 0);
   const total = reasons.reduce((a, [, n]) => a + n, 0);
   const records = Math.max(1, results.events.records);
@@ -93,7 +93,15 @@ function rejected(results: Results): Check {
   const late = (results.events.rejected.late ?? 0) / records;
   const state = total / records > REJECTED_SHARE || late > LATE_SHARE ? "off" : total > 0 ? "none" : "good";
   const link = total > 0 ? { link: { text: "Open dead letters", to: "/status/dead-letters" } } : {};
-  return { name: "Rejected", state, result: plural(total, "event"), detail: total > 0 ? `${detail.charAt(0).toUpperCase()}${detail.slice(1)}. Of all experiments.` : "Nothing was rejected.", ...link };
+  return { name: "Rejected", state, result: plural(total, "event"), detail: total > 0 ? `${detail.charAt(0).toUpperCase()}${detail.slice(1)}. Of all experiments.${rejectedHere(experiment)}` : "Nothing was rejected.", ...link };
+}
+
+/** Those that named this experiment, and where the last of each reason is. */
+function rejectedHere(experiment: Experiment): string {
+  // Looks of earlier builds do not say.
+  const here = Object.entries(experiment.rejected ?? {});
+  const words = here.map(([reason, it]) => `${REASON_WORDS[reason] ?? reason} ${count(it.exposures)} (last: partition ${it.partition}, offset ${it.offset})`);
+  return words.length === 0 ? "" : ` Exposures of this one: ${words.join(", ")}.`;
 }
 
 function unattributed(results: Results): Check {
