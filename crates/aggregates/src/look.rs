@@ -2,6 +2,7 @@
 
 use crate::bytes::{Bytes, Reader, Torn};
 use crate::effects::Reason;
+use crate::rejected;
 use crate::slot::Tallies;
 use crate::totals::Block;
 use assay_experiment::{Span, Timestamp};
@@ -94,7 +95,7 @@ pub struct Counters {
 }
 
 /// First byte of a record's encoding; 2 is that of a piece.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// Bytes that are no look record of a known format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -175,6 +176,7 @@ impl Tallies {
             out.text(sdk);
             out.uint(count);
         }
+        rejected::write(&self.rejected, out);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, Torn> {
@@ -184,7 +186,8 @@ impl Tallies {
         let misbucketed = (0..from.count()?)
             .map(|_| Ok(((from.byte()?, from.text()?.to_owned()), from.uint()?)))
             .collect::<Result<_, Torn>>()?;
-        Ok(Tallies { entered, crossed, exposures, outside, lost, clamped, misbucketed })
+        let rejected = rejected::read(from)?;
+        Ok(Tallies { entered, crossed, exposures, outside, lost, clamped, misbucketed, rejected })
     }
 
     /// Adds another partition's.
@@ -199,6 +202,7 @@ impl Tallies {
         for (key, count) in &other.misbucketed {
             *self.misbucketed.entry(key.clone()).or_default() += count;
         }
+        other.rejected.iter().for_each(|(reason, it)| rejected::add(&mut self.rejected, *reason, *it));
     }
 }
 

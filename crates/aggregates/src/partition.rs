@@ -8,6 +8,7 @@ use crate::dedupe::{Dedupe, Entry, Remembered, Runs};
 use crate::effects::{Chunk, ControlFact, DeadLetter, Effects, Fact, Input, Reason};
 use crate::look::{Counters, ExperimentChanges, Look};
 use crate::lost;
+use crate::rejected::{self, Rejected};
 use crate::settings::{Halt, LOST_COUNTS, NEVER, SEMANTICS_KNOWN};
 use crate::slot::{Catalogue, Slot, SlotIndex, Tallies, WANTED};
 use crate::units::{BOT, Conversion, ERASED, Retracted, TOUCHED_MAX, Units};
@@ -394,20 +395,31 @@ impl Partition {
                 return Ok(Outcome::Rejected(reason, problem.to_string()));
             }
         };
-        let unit = unit_hash(&event, self.genesis.hash_seed);
-        if let Err((reason, detail)) = self.admit(&event, unit) {
+        let outcome = self.judge(input, &event, effects)?;
+        if let (Outcome::Rejected(reason, _), Body::Exposure { experiment, .. }) = (&outcome, &event.body)
+            && let Some(slot) = self.attribution.slots.iter_mut().rfind(|slot| slot.experiment.id == *experiment)
+        {
+            let last = Rejected { exposures: 1, time: self.log_time, partition: self.id, offset: input.offset };
+            rejected::add(&mut slot.tallies.rejected, *reason, last);
+        }
+        Ok(outcome)
+    }
+
+    fn judge(&mut self, input: &Input<'_>, event: &Event<'_>, effects: &mut dyn Effects) -> Result<Outcome, Halt> {
+        let unit = unit_hash(event, self.genesis.hash_seed);
+        if let Err((reason, detail)) = self.admit(event, unit) {
             return Ok(Outcome::Rejected(reason, detail));
         }
-        let seen = match self.resolve(&event) {
+        let seen = match self.resolve(event) {
             Ok(seen) => seen,
             Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
         };
-        let lost = match self.lost(&event) {
+        let lost = match self.lost(event) {
             Ok(lost) => lost,
             Err((reason, detail)) => return Ok(Outcome::Rejected(reason, detail)),
         };
         let key = id_key(event.id.0, unit);
-        let digest = digest::digest(&event);
+        let digest = digest::digest(event);
         if let Some(known) = self.dedupe.find(key)? {
             if known.digest == digest {
                 return Ok(Outcome::Duplicate);
@@ -415,7 +427,7 @@ impl Partition {
             let detail = format!("event_id {} was accepted before with another body; the first one counts", event.id);
             return Ok(Outcome::Rejected(Reason::Conflict, detail));
         }
-        let conversion = self.conversion(&event);
+        let conversion = self.conversion(event);
         // Looked up before anything changes, because a failing disk must leave the state as it was.
         let correction = match &event.body {
             Body::Retraction(Retraction::Correct { target, target_time, name, value }) => {
@@ -439,8 +451,8 @@ impl Partition {
         }
         let filters = conversion.map_or(0, |conversion| conversion.filters);
         self.dedupe.insert(Entry { key, value: Remembered { digest, filters } });
-        effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event: &event });
-        self.count(&event, unit, key, digest, seen, conversion, lost, correction, effects);
+        effects.fact(&Fact { offset: input.offset, log_time: self.log_time, event });
+        self.count(event, unit, key, digest, seen, conversion, lost, correction, effects);
         Ok(Outcome::Accepted)
     }
 

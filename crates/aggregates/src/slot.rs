@@ -2,6 +2,7 @@
 
 use crate::cell::Contribution;
 use crate::minutes::Minutes;
+use crate::rejected::ByReason;
 use crate::totals::{Place, SEGMENTS_MAX, SegmentValues, Totals};
 use crate::units::{Conversion, Enrolment};
 use assay_experiment::{
@@ -70,6 +71,8 @@ pub struct Tallies {
     /// Exposures that the hash would not give, by the variant shown and the library that chose it: another variant, or a unit outside of
     /// the experiment's slots.
     pub misbucketed: BTreeMap<(u8, String), u64>,
+    /// Exposures that named the experiment and were rejected; they count for its newest phase.
+    pub rejected: ByReason,
 }
 
 /// Names and filters that metrics want, numbered in the order in which the log defined them.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Starts every snapshot, so that other files are recognised as such.
-const MAGIC: &[u8; 8] = b"assaysn2";
+const MAGIC: &[u8; 8] = b"assaysn3";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! From sums to results: one look at one experiment.
 
 use crate::findable::findable;
+use crate::projected::Projected;
 use crate::results::{Arm, Cohort, CohortArm, Comparison, ExperimentResult, MetricResult, SegmentResult, Srm};
 use crate::sums::Sums;
-use crate::{guardrails, plan, strata};
+use crate::{guardrails, plan, projected, strata, weeks};
 use assay_aggregates::{Cell, ring_start};
-use assay_experiment::{Direction, MetricKind, Role, Span, Timestamp};
+use assay_experiment::{Direction, MetricKind, MetricUse, Role, Span, Timestamp};
 use assay_statistics::alpha::Alpha;
 use assay_statistics::always_valid::{self, Design, Running, Status};
 use assay_statistics::moments::{self, Sums as Exact};
@@ -119,7 +120,12 @@ pub(crate) fn infer(
     let experiment = &sums.experiment;
     let look = LookAt { sums, at, late, design: design(sums), srm: split(sums, memory), memory };
     let balance = strata::balances(sums, &look.srm.segments);
-    let metrics_of = |row: usize| (0..sums.metrics.len()).map(|metric| look.metric(metric, row)).collect();
+    let metrics_of =
+        |row: usize| -> Vec<MetricResult> { (0..sums.metrics.len()).map(|it| look.metric(it, row)).collect() };
+    let mut metrics: Vec<MetricResult> = metrics_of(0);
+    for (metric, weeks) in metrics.iter_mut().zip(weeks::weeks(sums, look.design.alpha())) {
+        metric.weeks = weeks;
+    }
     let arms = experiment.variants.len();
     let units: Vec<i64> = (0..arms).map(|variant| sums.units(variant, 0)).collect();
     let segment = |(row, what): (usize, &crate::sums::Row)| {
@@ -157,12 +163,13 @@ pub(crate) fn infer(
         outside: sums.tallies.outside,
         lost: sums.tallies.lost,
         misbucketed: sums.tallies.misbucketed.clone(),
+        rejected: sums.tallies.rejected.clone(),
         planned_units: experiment.analysis.planned_units,
         alpha: look.design.alpha().value(),
         method: experiment.analysis.method,
         looks: memory.map_or(0, |memory| memory.looks),
         balance,
-        metrics: metrics_of(0),
+        metrics,
         segments: sums.rows.iter().enumerate().skip(1).map(segment).collect(),
         heterogeneity: strata::heterogeneity(sums),
         stratified: strata::stratified(sums),
@@ -216,7 +223,7 @@ struct LookAt<'a> {
 impl LookAt<'_> {
     fn metric(&self, metric: usize, row: usize) -> MetricResult {
         let (sums, definition) = (self.sums, &self.sums.metrics[metric]);
-        let used = sums.experiment.metrics.iter().find(|used| used.metric == definition.id);
+        let used = self.used(metric);
         let role = used.map_or(Role::Secondary, |used| used.role);
         let mut arms: Vec<Arm> =
             (0..sums.experiment.variants.len()).map(|variant| self.arm(metric, variant, row)).collect();
@@ -238,13 +245,19 @@ impl LookAt<'_> {
             margin: used.and_then(|used| used.margin),
             inside: sums.inside(metric, self.at, self.late).filter(|_| row == 0),
             cohorts: if row == 0 { cohorts(sums, metric, self.at) } else { Vec::new() },
+            weeks: Vec::new(),
             arms,
         }
     }
 
-    fn is_primary(&self, metric: usize) -> bool {
+    /// How the experiment uses a metric.
+    fn used(&self, metric: usize) -> Option<&MetricUse> {
         let id = &self.sums.metrics[metric].id;
-        self.sums.experiment.metrics.iter().any(|used| used.metric == *id && used.role == Role::Primary)
+        self.sums.experiment.metrics.iter().find(|used| used.metric == *id)
+    }
+
+    fn is_primary(&self, metric: usize) -> bool {
+        self.used(metric).is_some_and(|used| used.role == Role::Primary)
     }
 
     fn findable(&self, metric: usize, variant: usize) -> Option<crate::findable::Findable> {
@@ -252,6 +265,16 @@ impl LookAt<'_> {
         let treatments = self.sums.experiment.variants.len() as u32 - 1;
         let pair = pair(self.sums, metric, variant, 0)?;
         findable(&pair, analysis.method, analysis.planned_units, self.design.alpha(), treatments)
+    }
+
+    fn projected(&self, metric: usize, variant: usize, status: Status) -> Projected {
+        let Some(pair) = pair(self.sums, metric, variant, 0) else { return Projected::Unsupported };
+        if status != Status::Ok {
+            return Projected::TooFew;
+        }
+        let minimum = self.used(metric).and_then(|used| used.minimum_effect).unwrap_or(0) as f64 / SCALE;
+        let planned = self.sums.experiment.analysis.planned_units as f64;
+        projected::projected(&pair, minimum, planned, &self.design)
     }
 
     fn arm(&self, metric: usize, index: usize, row: usize) -> Arm {
@@ -268,6 +291,8 @@ impl LookAt<'_> {
             if row == 0 {
                 comparison.guardrail = guardrails::result(sums, metric, index, self.memory);
                 comparison.findable = self.is_primary(metric).then(|| self.findable(metric, index));
+                let status = comparison.always_valid.status;
+                comparison.projected = self.is_primary(metric).then(|| self.projected(metric, index, status));
             }
             comparison
         });
@@ -342,7 +367,7 @@ pub(crate) fn is_supported(kind: &MetricKind) -> bool {
     !matches!(kind, MetricKind::Quantile { .. })
 }
 
-fn arm(cell: &Cell, kind: &MetricKind) -> Option<moments::Arm> {
+pub(crate) fn arm(cell: &Cell, kind: &MetricKind) -> Option<moments::Arm> {
     match kind {
         MetricKind::Quantile { .. } => None,
         MetricKind::Ratio { .. } => exact(cell).ratio_arm(SCALE),
@@ -437,6 +462,7 @@ fn compare(
         srm_blocked: false,
         guardrail: None,
         findable: None,
+        projected: None,
         unsupported: !is_supported(kind),
     }
 }

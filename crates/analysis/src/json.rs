@@ -117,7 +117,7 @@ impl ExperimentResult {
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
             "units": self.by_variant(&self.units), "crossed_units": self.crossed,
             "exposures": self.exposures, "exposures_outside": self.outside, "exposures_lost": self.lost,
-            "misbucketed": misbucketed,
+            "misbucketed": misbucketed, "rejected": told::rejected(&self.rejected),
             "planned_units": self.planned_units, "max_units": self.max_units(),
             "alpha": self.alpha, "looks_evaluated": self.looks,
             "method": method_name(self.method), "deciding": deciding(self.method),
@@ -148,6 +148,9 @@ impl ExperimentResult {
                     let said = pill(&finding, share(metric.minimum_effect), share(metric.margin));
                     out["verdict"]["said"] = said.to_json();
                 }
+            }
+            if let Some((compared, projected)) = it.comparison.as_ref().and_then(|it| Some((it, it.projected?))) {
+                out["projected"] = told::projected(self, compared.always_valid.units as u64, &projected);
             }
         }
         json
@@ -193,6 +196,7 @@ impl MetricResult {
         }
         if !self.cohorts.is_empty() {
             out["cohorts"] = self.cohorts.iter().map(|it| (it.name.to_owned(), self.cohort(it))).collect();
+            out["weeks"] = self.weeks.iter().map(|it| told::week(&self.arms, it)).collect();
         }
         out
     }

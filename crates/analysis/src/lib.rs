@@ -11,6 +11,7 @@ mod infer;
 mod json;
 mod part;
 mod plan;
+mod projected;
 mod records;
 mod results;
 mod service;
@@ -21,6 +22,7 @@ mod sums;
 mod table;
 mod told;
 mod verdict;
+mod weeks;
 mod words;
 
 pub use findable::Findable;
@@ -29,6 +31,7 @@ pub use guardrails::{Decision, GuardrailResult};
 pub use infer::{Crossing, Memory, Remembered};
 pub use json::{kind_name, role_name, status_name};
 pub use part::Freeze;
+pub use projected::Projected;
 pub use results::{
     Arm, Balance, Cohort, CohortArm, Comparison, ExperimentResult, Freshness, Heterogeneity, MetricResult, Results,
     SegmentResult, SegmentSplit, Srm, Stratified,
@@ -38,4 +41,5 @@ pub use snapshot::SnapshotError;
 pub use summary::Summary;
 pub use table::{AGGREGATE_COLUMNS, RESULT_COLUMNS, aggregate_rows, result_rows};
 pub use verdict::{Finding, Verdict};
+pub use weeks::{Compared, Week, WeekArm};
 pub use words::{Answer, Answers, Brief, Check, Part as SaidPart, Said, text_of};

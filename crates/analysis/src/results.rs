@@ -3,7 +3,9 @@
 use crate::findable::Findable;
 use crate::guardrails::GuardrailResult;
 use crate::infer::Remembered;
-use assay_aggregates::Counters;
+use crate::projected::Projected;
+use crate::weeks::Week;
+use assay_aggregates::{ByReason, Counters};
 use assay_experiment::{
     Direction, Maturity, Method, MetricKind, Role, Span, Status as ExperimentStatus, Timestamp, Value,
 };
@@ -123,6 +125,8 @@ pub struct ExperimentResult {
     pub lost: u64,
     /// By variant shown and library.
     pub misbucketed: BTreeMap<(u8, String), u64>,
+    /// Exposures that named it and were rejected, with the place of the last of each reason.
+    pub rejected: ByReason,
     /// N*.
     pub planned_units: u64,
     /// Of the primary metric.
@@ -274,6 +278,8 @@ pub struct MetricResult {
     pub arms: Vec<Arm>,
     /// Units exposed lately.
     pub cohorts: Vec<Cohort>,
+    /// Units by week of first exposure, over all units only.
+    pub weeks: Vec<Week>,
 }
 
 /// Units first exposed in the minutes or hours before the look, with their values so far.
@@ -350,6 +356,8 @@ pub struct Comparison {
     pub guardrail: Option<GuardrailResult>,
     /// Of primary metrics, over all units: whether this can be told, and what.
     pub findable: Option<Option<Findable>>,
+    /// Of primary metrics, over all units: when it would be clear of its minimum.
+    pub projected: Option<Projected>,
 }
 
 impl Comparison {

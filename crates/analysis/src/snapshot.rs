@@ -54,7 +54,7 @@ struct PartFrame {
 }
 
 /// What a snapshot begins with: its format.
-const FORMAT: &str = "assay-analysis-4";
+const FORMAT: &str = "assay-analysis-5";
 
 /// A snapshot that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -234,6 +234,30 @@ impl Sums {
         sum
     }
 
+    /// What results are made of, over all units, by periods of so many hours from `start` on: for each period from the first to the last with
+    /// units its number, and the cells of each variant and metric.
+    pub fn by_period(&self, start: i64, hours: i64) -> Vec<(i64, Vec<Cell>)> {
+        let metrics = self.metrics.len();
+        let mut out: Vec<(i64, Vec<Cell>)> = Vec::new();
+        for ((hour, variant), block) in self.blocks.range((start, 0)..) {
+            let number = (hour - start).div_euclid(hours);
+            while block.units[0] > 0 && out.last().is_none_or(|(last, _)| *last < number) {
+                let next = out.last().map_or(0, |(last, _)| last + 1);
+                out.push((next, vec![Cell::default(); self.experiment.variants.len() * metrics]));
+            }
+            let Some((_, cells)) = out.last_mut().filter(|(last, _)| *last == number) else { continue };
+            for metric in (0..metrics).filter(|&metric| self.counts(metric, *hour)) {
+                cells[usize::from(*variant) * metrics + metric].merge(&block.cells[metric]);
+            }
+        }
+        out
+    }
+
+    /// Whether units of an hour are in a metric's results.
+    fn counts(&self, metric: usize, hour: i64) -> bool {
+        self.metrics[metric].maturity == Maturity::Open || hour < self.mature_below[metric]
+    }
+
     /// Units exposed in `[from, to)` hours, with their values so far.
     pub fn cohort(&self, variant: usize, metric: usize, from: i64, to: i64) -> Cell {
         let mut sum = Cell::default();

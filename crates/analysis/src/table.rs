@@ -1,7 +1,8 @@
 //! Results and sums as rows for ClickHouse, as JSON lines: a few hundred rows every few seconds, so legible beats compact.
 
 use crate::fold::Analysis;
-use crate::results::{Arm, MetricResult, Results};
+use crate::json::finite;
+use crate::results::{Arm, ExperimentResult, MetricResult, Results};
 use assay_experiment::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -10,7 +11,8 @@ pub const AGGREGATE_COLUMNS: &str = "experiment_id, salt, metric, variant, segme
     sum_squares, other_sum, other_squares, products, look, log, partition, next_offset";
 /// Columns that [`result_rows`] fills.
 pub const RESULT_COLUMNS: &str = "look, experiment_id, salt, metric, variant, segment, segment_value, control, units, sum, mean, variance, \
-    difference, lift, status, p_value, p_value_running, ln_e, low, high, lift_low, lift_high, srm_p_value, config_version, offsets";
+    difference, lift, status, p_value, p_value_running, ln_e, low, high, lift_low, lift_high, srm_p_value, split_ln_e, split_p_value, split_counts, \
+    config_version, offsets";
 
 /// Sums that changed since the last call, absolute, per partition.
 pub fn aggregate_rows(analysis: &mut Analysis) -> Vec<u8> {
@@ -58,6 +60,7 @@ pub fn result_rows(results: &Results) -> Vec<u8> {
     let offsets = Json::from(offsets).to_string();
     for experiment in &results.experiments {
         let mut rows = |segment: &str, value: &str, metrics: &[MetricResult]| {
+            let (ln_e, p_value, counts) = split(experiment, segment, value);
             for metric in metrics {
                 for arm in &metric.arms {
                     let mut json = arm_row(arm);
@@ -68,6 +71,9 @@ pub fn result_rows(results: &Results) -> Vec<u8> {
                     json["segment"] = json!(segment);
                     json["segment_value"] = json!(value);
                     json["srm_p_value"] = json!(experiment.srm.p_value_running);
+                    json["split_ln_e"] = finite(ln_e);
+                    json["split_p_value"] = json!(p_value);
+                    json["split_counts"] = json!(counts);
                     json["config_version"] = json!(results.config_version);
                     json["offsets"] = json!(offsets);
                     line(&mut out, &json);
@@ -80,6 +86,17 @@ pub fn result_rows(results: &Results) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Evidence on the split, its running p, and units per variant: of all units, or within the value of a segment.
+fn split<'a>(experiment: &'a ExperimentResult, attribute: &str, value: &str) -> (f64, f64, &'a [i64]) {
+    let srm = &experiment.srm;
+    let within = srm.segments.iter().find(|it| it.attribute == attribute && it.value == value);
+    let segment = experiment.segments.iter().find(|it| it.attribute == attribute && it.value == value);
+    match within.zip(segment) {
+        Some((split, segment)) => (split.ln_e, split.p_value_running, &segment.units),
+        None => (srm.ln_e, srm.p_value_running, &srm.counts),
+    }
 }
 
 fn arm_row(arm: &Arm) -> Json {

@@ -3,8 +3,13 @@
 use crate::findable::Findable;
 use crate::guardrails::GuardrailResult;
 use crate::json::{finite, optional};
-use crate::results::{Balance, ExperimentResult, Freshness, Heterogeneity, SegmentSplit, Stratified};
+use crate::projected::Projected;
+use crate::results::{Arm, Balance, ExperimentResult, Freshness, Heterogeneity, SegmentSplit, Stratified};
+use crate::weeks::{Week, WeekArm};
 use crate::words::waits;
+use assay_aggregates::{ByReason, Rejected};
+use assay_experiment::format_time;
+use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
 
 impl Freshness {
@@ -89,6 +94,42 @@ pub(crate) fn findable(it: Option<&Findable>, unsupported: bool) -> Json {
         "status": status(!unsupported, it.is_some()), "units": it.map_or(0, |it| it.units), "difference": optional(then),
         "lift": lift(then), "difference_now": optional(now), "lift_now": lift(now),
     })
+}
+
+/// When a comparison of a pair with so many units would be clear of its minimum.
+pub(crate) fn projected(experiment: &ExperimentResult, units: u64, it: &Projected) -> Json {
+    let left = it.units_left(units);
+    json!({"status": it.status(), "units": it.units(), "units_left": left, "days_left": optional(it.days_left(experiment, units))})
+}
+
+/// Rejected exposures by reason, with the place of the last one.
+pub(crate) fn rejected(all: &ByReason) -> Json {
+    let one = |it: &Rejected| json!({"exposures": it.exposures, "partition": it.partition, "offset": it.offset});
+    all.iter().map(|(reason, it)| (reason.name().to_owned(), one(it))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// One week, on its own.
+pub(crate) fn week(arms: &[Arm], it: &Week) -> Json {
+    let variants: Vec<Json> = arms.iter().zip(&it.arms).map(|(arm, own)| week_arm(&arm.variant, own)).collect();
+    json!({"week": it.number, "from": format_time(it.from), "to": format_time(it.to), "variants": variants})
+}
+
+fn week_arm(variant: &str, it: &WeekArm) -> Json {
+    let mut out = json!({"variant": variant, "units": it.units, "mean": optional(it.mean)});
+    if let Some(compared) = &it.compared {
+        let (lift_low, lift_high) = match compared.lift_set {
+            Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
+            _ => (Json::Null, Json::Null),
+        };
+        out["difference"] = optional(compared.test.map(|test| test.difference));
+        out["low"] = optional(compared.test.map(|test| test.low));
+        out["high"] = optional(compared.test.map(|test| test.high));
+        out["lift"] = optional(compared.lift);
+        out["lift_low"] = lift_low;
+        out["lift_high"] = lift_high;
+        out["lift_shape"] = json!(compared.lift_set.map(|set| set.shape()));
+    }
+    out
 }
 
 fn status(supported: bool, known: bool) -> &'static str {

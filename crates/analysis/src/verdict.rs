@@ -447,6 +447,13 @@ pub(crate) fn pair_units(experiment: &ExperimentResult, primary: Option<&MetricR
     of_primary.unwrap_or_else(|| exposed().max(0) as u64)
 }
 
+/// Units a day of a pair that has so many now, by its share of all units; `None` where nothing comes.
+pub(crate) fn pace(experiment: &ExperimentResult, units: u64) -> Option<f64> {
+    let all: i64 = experiment.units.iter().sum();
+    let pace = experiment.units_per_day.filter(|_| all > 0).map(|pace| pace * units as f64 / all as f64);
+    pace.filter(|pace| *pace > 0.0)
+}
+
 fn stop(
     experiment: &ExperimentResult,
     primary: Option<&MetricResult>,
@@ -485,11 +492,7 @@ fn stop(
         return Finding::new("plan_used_up", plan);
     }
     let left = end - units;
-    // The pace of the pair, by its share of all units.
-    let all: i64 = experiment.units.iter().sum();
-    let pace =
-        experiment.units_per_day.filter(|pace| *pace > 0.0 && all > 0).map(|pace| pace * units as f64 / all as f64);
-    let days_left = pace.filter(|pace| *pace > 0.0).map(|pace| left as f64 / pace);
+    let days_left = pace(experiment, units).map(|pace| left as f64 / pace);
     let findable = primary.and_then(|metric| metric.arms.iter().find_map(|arm| arm.comparison.as_ref()?.findable?));
     let lift = findable.filter(|it| it.control_mean != 0.0).map(|it| it.then / it.control_mean.abs());
     Finding::new("may", plan)

@@ -1,6 +1,8 @@
 //! Earlier looks, series and definitions, from ClickHouse.
 
-use assay_control_plane::http::{Archive, ArchiveError, Cut, DefinitionVersion, HistoryQuery, HistoryRow, Kept};
+use assay_control_plane::http::{
+    Archive, ArchiveError, Cut, DefinitionVersion, HistoryQuery, HistoryRow, Kept, SplitQuery, SplitRow,
+};
 use assay_experiment::Timestamp;
 use assay_pipeline::ClickHouse;
 use serde::Deserialize;
@@ -44,7 +46,7 @@ const HISTORY: &str = "SELECT * FROM ( \
     FROM ( \
         SELECT toUnixTimestamp64Milli(t.look) AS look, t.units + c.units AS units, t.status AS status, t.lift AS lift, \
             t.lift_low AS lift_low, t.lift_high AS lift_high, t.difference AS difference, t.low AS low, t.high AS high, t.ln_e AS ln_e, \
-            t.p_value_running AS p_value_running, c.mean AS mean_control, t.mean AS mean, t.srm_p_value AS srm_p_value, \
+            t.p_value_running AS p_value_running, c.mean AS mean_control, t.mean AS mean, \
             t.config_version AS config_version \
         FROM (SELECT * FROM experiment_results FINAL WHERE experiment_id = {experiment:String} AND salt = {salt:String} \
             AND metric = {metric:String} AND segment = '' AND variant = {variant:String} \
@@ -56,6 +58,19 @@ const HISTORY: &str = "SELECT * FROM ( \
     WHERE places <= {rows:UInt64} OR place = 1 OR place = places OR lift = lowest OR lift = highest \
         OR place % intDiv(places + {rows:UInt64} - 1, {rows:UInt64}) = 0 \
     ORDER BY look";
+/// The split at each look, of too many every n-th, with the first, the last and that with the most evidence.
+const SPLIT: &str = "SELECT look_ms, ln_e, p_value_running, counts, config_version FROM ( \
+    SELECT *, row_number() OVER (ORDER BY look_ms) AS place, count() OVER () AS places, max(ln_e) OVER () AS highest \
+    FROM ( \
+        SELECT toUnixTimestamp64Milli(look) AS look_ms, split_ln_e AS ln_e, ifNull(split_p_value, srm_p_value) AS p_value_running, \
+            split_counts AS counts, config_version \
+        FROM experiment_results FINAL WHERE experiment_id = {experiment:String} AND salt = {salt:String} \
+            AND metric = {metric:String} AND segment = {segment:String} AND segment_value = {value:String} AND variant = {control:String} \
+            AND (segment = '' OR split_p_value IS NOT NULL) \
+            AND look >= fromUnixTimestamp64Milli({from:Int64}) AND look <= fromUnixTimestamp64Milli({to:Int64}))) \
+    WHERE places <= {rows:UInt64} OR place = 1 OR place = places OR ln_e = highest \
+        OR place % intDiv(places + {rows:UInt64} - 1, {rows:UInt64}) = 0 \
+    ORDER BY look_ms";
 const VERSIONS: &str = "SELECT config_version AS version, toUnixTimestamp64Milli(min(log_time)) AS at, any(body) AS text FROM experiment_events \
     WHERE event_type = 'config' AND JSONExtractString(body, 'kind') = 'experiment' AND JSONExtractString(body, 'id') = {experiment:String} \
     GROUP BY config_version ORDER BY version LIMIT 10000";
@@ -124,7 +139,6 @@ impl Archive for Tables {
             p_value_running: Option<f64>,
             mean_control: Option<f64>,
             mean: Option<f64>,
-            srm_p_value: f64,
             config_version: u64,
         }
         let parameters = [
@@ -152,7 +166,38 @@ impl Archive for Tables {
             p_value_running: it.p_value_running,
             mean_control: it.mean_control,
             mean: it.mean,
-            srm_p_value: it.srm_p_value,
+            config_version: it.config_version,
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    fn split(&self, query: &SplitQuery) -> Result<Vec<SplitRow>, ArchiveError> {
+        #[derive(Deserialize)]
+        struct Row {
+            look_ms: i64,
+            ln_e: Option<f64>,
+            p_value_running: f64,
+            counts: Vec<i64>,
+            config_version: u64,
+        }
+        let (segment, value) = query.segment.clone().unwrap_or_default();
+        let parameters = [
+            ("experiment", query.experiment.clone()),
+            ("salt", query.salt.clone()),
+            ("metric", query.metric.clone()),
+            ("control", query.control.clone()),
+            ("segment", segment),
+            ("value", value),
+            ("from", query.from.map_or(TIMES.0.to_string(), millis)),
+            ("to", query.to.map_or(TIMES.1.to_string(), millis)),
+            ("rows", query.rows_max.to_string()),
+        ];
+        let rows: Vec<Row> = self.ask(SPLIT, &parameters)?;
+        let row = |it: Row| SplitRow {
+            look: Timestamp::from_millis(it.look_ms),
+            ln_e: it.ln_e,
+            p_value_running: it.p_value_running,
+            counts: it.counts,
             config_version: it.config_version,
         };
         Ok(rows.into_iter().map(row).collect())

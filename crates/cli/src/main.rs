@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to people is what a command does")]
 
+mod alarms;
 mod analyze;
 mod archive;
 mod bucket;

@@ -1,5 +1,6 @@
 //! The analysis on a thread: results to the topic, to ClickHouse, and to whoever looks; its snapshot into the store.
 
+use crate::alarms::Alarms;
 use crate::health::{Health, now_ms};
 use crate::{archive, posting};
 use assay_analysis::{AGGREGATE_COLUMNS, Analysis, RESULT_COLUMNS, Results, Service, ServiceError, View, result_rows};
@@ -56,6 +57,8 @@ struct Work {
     late: Span,
     store: Arc<DirectoryStore>,
     prefix: String,
+    /// Identity of the log.
+    identity: String,
     health: Arc<Health>,
     board: Arc<Board>,
     snapshot_every: Duration,
@@ -86,6 +89,7 @@ impl Reporter {
             late: Span(genesis.late_ms as i64 * 1_000),
             store,
             prefix: format!("analysis/{}/", genesis.log),
+            identity: genesis.log.clone(),
             health,
             board,
             snapshot_every: every.0.min(SNAPSHOT_EVERY_MAX),
@@ -159,8 +163,9 @@ impl Shown {
 
 impl Work {
     fn run(&self) {
+        let mut alarms = Alarms::restore(self.store.clone(), &self.identity, &self.board);
         while !self.stop.load(Ordering::SeqCst) {
-            let outcome = guard(|| self.turn().map_err(|problem| problem.to_string()));
+            let outcome = guard(|| self.turn(&mut alarms).map_err(|problem| problem.to_string()));
             if let Err(problem) = outcome.and_then(|ended| ended) {
                 tracing::error!(problem, "the analysis starts again from its snapshot");
                 self.health.analysis_failed(problem);
@@ -169,7 +174,7 @@ impl Work {
         }
     }
 
-    fn turn(&self) -> Result<(), ServiceError> {
+    fn turn(&self, alarms: &mut Alarms) -> Result<(), ServiceError> {
         let Topics { aggregates, results, .. } = &self.topics;
         let mut service =
             Service::open(self.log.clone(), aggregates, results, crate::build(), self.late, self.restore())?;
@@ -196,6 +201,7 @@ impl Work {
                 && (times.posted.elapsed() >= POST_EVERY || stopping)
             {
                 self.board.post(posting::posted(view, crate::build(), now_ms()));
+                alarms.keep(&self.board);
                 posted = Some(Shown::of(view));
                 times.posted = Instant::now();
             }

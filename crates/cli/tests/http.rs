@@ -130,6 +130,8 @@ fn doors_answer_as_their_contract_says() {
         ("/v1/experiments/shop/results?look=yesterday", 400, "'look'"),
         ("/v1/experiments/shop/history?points=1", 400, "from 2 to"),
         ("/v1/experiments/shop/history?metric=none", 404, "it has bought"),
+        ("/v1/experiments/shop/history?metric=srm&segment=planet:3", 404, "it has country:DE"),
+        ("/v1/experiments/shop/history?segment=country:DE", 404, "metric=srm"),
         ("/v1/experiments/shop/definition?version=x", 400, "whole number"),
         ("/nowhere", 404, "/openapi.json"),
     ] {
@@ -328,4 +330,48 @@ fn a_look_that_was_changed_after_it_was_published_is_found() {
     assert_eq!((&found["state"], &found["identical"]), (&json!("done"), &json!(false)), "{found}");
     let differs = json!({"path": "experiments[0].exposures", "published": "241", "replayed": "240"});
     assert_eq!(found["differs"], differs, "{found}");
+}
+
+#[test]
+fn alarms_and_the_evidence_for_them_outlive_the_process() {
+    let place = Place::new();
+    place.fill_arms([360, 120]);
+    let running = place.start(&[]);
+    let alarms = |log: &Json| -> Vec<Json> {
+        let entries = log["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        entries.iter().filter(|it| it["kind"] == "alarm").cloned().collect()
+    };
+    let log = "/v1/experiments/shop/log";
+    let codes = |all: &[Json]| all.iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let before = running.results(log, |json| codes(&alarms(json)).contains(&"srm".to_owned()));
+    let look =
+        running.results("/v1/experiments/shop/results", |json| json["events"]["exposures"] == 480)["look"].clone();
+
+    // The split over time: the evidence of the look that the results have, overall and within a segment value.
+    let path = "/v1/experiments/shop/history?metric=srm";
+    let last = |history: &Json| history["series"]["srm"].as_array().and_then(|points| points.last().cloned());
+    let split = running.results(path, |json| last(json).is_some_and(|point| point[1] == 480));
+    let columns =
+        json!(["look", "units", "p_value_running", "ln_e", "config_version", "units/control", "units/treatment"]);
+    assert_eq!(split["columns"], columns);
+    let srm = &running.json("/v1/experiments/shop/results")["experiments"][0]["srm"];
+    let point = last(&split).unwrap();
+    assert_eq!([&point[2], &point[3]], [&srm["p_value_running"], &srm["ln_e"]], "{point}");
+    assert_eq!([&point[5], &point[6]], [&json!(360), &json!(120)]);
+    let within =
+        running.results(&format!("{path}&segment=country:DE"), |json| last(json).is_some_and(|point| point[1] == 160));
+    let german = srm["segments"].as_array().unwrap().iter().find(|it| it["value"] == "DE").unwrap();
+    let point = last(&within).unwrap();
+    assert_eq!([&point[2], &point[3]], [&german["p_value_running"], &german["ln_e"]], "{within}");
+    assert_eq!([&point[5], &point[6]], [&json!(120), &json!(40)]);
+
+    // Once more, with looks of its own: what was raised is still there, and is not raised anew.
+    let before = alarms(&before);
+    running.stop();
+    let running = place.start(&[]);
+    running.results("/v1/experiments/shop/results", |json| json["look"].as_str() > look.as_str());
+    let after = alarms(&running.json(log));
+    assert!(before.iter().all(|it| after.contains(it)), "{before:?} are not all in {after:?}");
+    let srm = after.iter().filter(|it| it["code"] == "srm").map(|it| it["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(srm, ["raised"], "{after:?}");
 }

@@ -5,10 +5,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Number, name and statements, in order; never changed once published.
-const MIGRATIONS: [(u32, &str, &str); 3] = [
+const MIGRATIONS: [(u32, &str, &str); 4] = [
     (1, "tables", include_str!("../../../schemas/clickhouse/0001_tables.sql")),
     (2, "views", include_str!("../../../schemas/clickhouse/0002_views.sql")),
     (3, "looks", include_str!("../../../schemas/clickhouse/0003_looks.sql")),
+    (4, "split", include_str!("../../../schemas/clickhouse/0004_split.sql")),
 ];
 
 /// How many blocks a table has to remember, so that a retried insert is recognised.

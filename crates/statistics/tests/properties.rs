@@ -347,3 +347,31 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// A projection is where the interval gets as narrow as was asked for: later with more spread, never later than now where it is there already.
+    #[test]
+    fn projections_grow_with_spread_and_shrink_with_distance(
+        alpha in 0.001..0.3f64,
+        planned in 100.0..1e6f64,
+        distance in 1e-3..1e3f64,
+        variance in 1e-6..1e3f64,
+        units in 100.0..1e6f64,
+        more in 1.01..10.0f64,
+    ) {
+        let design = Design::new(Alpha::new(alpha).unwrap(), planned);
+        let until = |distance: f64, variance: f64| always_valid::units_until(distance, variance, units, 1e18, &design);
+        let half = |n: f64| (variance * units / n).sqrt() * always_valid::multiplier(n, design.rho2(), design.alpha());
+        let Some(found) = until(distance, variance) else { return Ok(()) };
+        if found > 1.0 {
+            prop_assert!((half(found) / distance - 1.0).abs() < 1e-9, "{} is not {distance}", half(found));
+            if let Some(later) = until(distance, more * variance) {
+                prop_assert!(found < later);
+            }
+        }
+        prop_assert!(until(more * distance, variance).is_some_and(|sooner| sooner <= found));
+        if half(units) <= distance {
+            prop_assert!(found <= units * (1.0 + 1e-9));
+        }
+    }
+}

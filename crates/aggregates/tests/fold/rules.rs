@@ -224,6 +224,37 @@ fn an_experiment_without_salt_goes_on_in_the_next_version() {
     assert_eq!((found.entered, found.outside), (vec![2, 0], 0));
 }
 
+/// Rejections that name an experiment are told with the place of the last one; others are in the counters alone.
+#[test]
+fn rejected_exposures_are_counted_for_their_experiment() {
+    let mut driver = shop();
+    driver.event(at(0), &exposure(1, at(0), json!({})));
+    let late = || exposure(2, at(0) - Span(3 * DAY), json!({"unit_id": "u2"}));
+    assert_eq!(reason(driver.event(at(HOUR), &late())), Some(Reason::Late));
+    assert_eq!(reason(driver.event(at(2 * HOUR), &late())), Some(Reason::Late));
+    let wrong = exposure(3, at(2 * HOUR), json!({"variant": "none"}));
+    assert_eq!(reason(driver.event(at(2 * HOUR), &wrong)), Some(Reason::UnknownVariant));
+    let other = exposure(4, at(2 * HOUR), json!({"experiment_id": "none"}));
+    assert_eq!(reason(driver.event(at(2 * HOUR), &other)), Some(Reason::UnknownExperiment));
+    assert_eq!(reason(driver.event(at(2 * HOUR), b"noise")), Some(Reason::Malformed));
+    driver.restart();
+    driver.tick(at(3 * HOUR));
+    let found = tallies(&driver, "s1").rejected;
+    let counts: Vec<_> = found.iter().map(|(reason, it)| (*reason, it.exposures, it.time, it.partition)).collect();
+    let expected = [(Reason::UnknownVariant, 1, at(2 * HOUR), 0), (Reason::Late, 2, at(2 * HOUR), 0)];
+    assert_eq!(counts, expected);
+    // The last of the late ones is the record before the unknown variant.
+    assert_eq!(found[&Reason::Late].offset + 1, found[&Reason::UnknownVariant].offset);
+    // Partitions together: the place is that of the latest log time.
+    let mut merged = tallies(&driver, "s1");
+    let mut elsewhere = merged.clone();
+    let last = elsewhere.rejected.get_mut(&Reason::Late).unwrap();
+    (last.time, last.partition, last.offset) = (at(HOUR), 1, 9_999);
+    merged.merge(&elsewhere);
+    let late = merged.rejected[&Reason::Late];
+    assert_eq!((late.exposures, late.partition, late.offset), (4, 0, found[&Reason::Late].offset));
+}
+
 /// Nothing before T0 counts, whatever came into a partition before.
 #[test]
 fn an_experiment_is_live_from_its_closing_record_on() {

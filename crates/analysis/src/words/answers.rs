@@ -3,9 +3,9 @@
 use super::lifts::planned;
 use super::numbers::{count, lift, percent, plural};
 use super::part::{capital, inner, joined, units};
-use super::subject::{Compared, Subject};
+use super::subject::{Compared, Projection, Subject};
 use super::times::{age, instant, moment};
-use assay_experiment::{Role, Span};
+use assay_experiment::{Method, Role, Span};
 use serde_json::{Value as Json, json};
 
 /// A word, and what it rests on.
@@ -169,14 +169,18 @@ fn stop(subject: &Subject<'_>) -> Answer {
             let names: Vec<String> =
                 names.iter().filter_map(Json::as_str).map(|it| subject.name(it).to_owned()).collect();
             let is = if names.len() == 1 { "is" } else { "are" };
-            one(MAYBE, "Yes, but", format!("{} {is} not decided.{}", capital(&joined(&names, "and")), left(subject)))
+            one(
+                MAYBE,
+                "Yes, but",
+                format!("{} {is} not decided.{}{}", capital(&joined(&names, "and")), left(subject), clearing(subject)),
+            )
         }
         "plan_used_up" => one(
             YES,
             "Yes, plan used up",
             "An effect of the planned size would have shown with a chance of 80%. Going on is allowed and stays valid.",
         ),
-        "may" => one(None, "You may, but", format!("Nothing is decided.{}", left(subject))),
+        "may" => one(None, "You may, but", format!("Nothing is decided.{}{}", left(subject), clearing(subject))),
         _ => one(None, "Not yet", format!("There is too little to say anything.{}", left(subject))),
     }
 }
@@ -192,18 +196,36 @@ fn days(days: Option<f64>) -> String {
 fn left(subject: &Subject<'_>) -> String {
     let found = &subject.verdict.stop;
     let Some(missing) = found.number("units_left").filter(|missing| *missing > 0.0) else { return String::new() };
-    let pace = found.number("days_left").map_or(String::new(), |days| {
-        let days = if days < 1.0 {
-            "less than a day".to_owned()
-        } else {
-            format!("about {}", plural(days.ceil(), "day", "days"))
-        };
-        format!(", {days} at the present pace")
-    });
+    let pace = found.number("days_left").map_or(String::new(), |days| format!(", {} at the present pace", about(days)));
     let find = found
         .number("findable_lift")
         .map_or(String::new(), |it| format!(" A lift of {} can still be found by then.", planned(it)));
     format!(" {} {} per pair are left in the plan{pace}.{find}", count(missing), units(subject.unit))
+}
+
+fn about(days: f64) -> String {
+    if days < 1.0 { "less than a day".to_owned() } else { format!("about {}", plural(days.ceil(), "day", "days")) }
+}
+
+/// When the interval of the undecided treatment that takes longest would be clear of the minimum; nothing where nothing is known.
+fn clearing(subject: &Subject<'_>) -> String {
+    if subject.method != Method::AlwaysValid {
+        return String::new();
+    }
+    let undecided = subject.verdict.stop.arguments.get("undecided").and_then(Json::as_array);
+    let counts = |it: &&Projection<'_>| undecided.is_none_or(|ids| ids.iter().any(|id| id == it.variant));
+    let all: Vec<&Projection<'_>> = subject.projections.iter().filter(counts).collect();
+    let minimum = subject.metrics.iter().find(|it| it.role == Role::Primary).and_then(|it| it.minimum_effect);
+    let goal = if minimum.is_none() { "zero" } else { "your minimum" };
+    if all.iter().any(|it| it.status == "far") {
+        return format!(" If the present estimate is true, no size within reach makes the interval clear of {goal}.");
+    }
+    let ahead = all.iter().filter(|it| it.status == "ok").filter_map(|it| Some((it, it.units?)));
+    let Some((last, size)) = ahead.max_by_key(|(_, size)| *size) else { return String::new() };
+    let days = last.days.map_or(String::new(), |days| format!(", in {}", about(days)));
+    let of = if subject.has_several() { format!(" of {}", inner(subject.name(last.variant))) } else { String::new() };
+    let (size, units) = (count(size as f64), units(subject.unit));
+    format!(" If the present estimate is true, the interval{of} is clear of {goal} at {size} {units} per pair{days}.")
 }
 
 fn why(subject: &Subject<'_>) -> Answer {

@@ -52,6 +52,8 @@ pub(super) struct Evidence<'a> {
     pub lost: u64,
     /// Variant shown, if it is one; library; exposures.
     pub misbucketed: Vec<(Option<&'a str>, &'a str, u64)>,
+    /// Exposures that named it and were rejected: reason, how many, partition and offset of the last one.
+    pub rejected: Vec<(&'a str, u64, u32, u64)>,
 }
 
 impl<'a> Evidence<'a> {
@@ -73,6 +75,11 @@ impl<'a> Evidence<'a> {
             outside: experiment.outside,
             lost: experiment.lost,
             misbucketed: wrong.map(|((variant, sdk), n)| (shown(*variant), sdk.as_str(), *n)).collect(),
+            rejected: experiment
+                .rejected
+                .iter()
+                .map(|(reason, it)| (reason.name(), it.exposures, it.partition, it.offset))
+                .collect(),
         }
     }
 }
@@ -88,7 +95,7 @@ const BALANCE_MAX: f64 = 0.1;
 pub(super) fn checks(subject: &Subject<'_>, evidence: &Evidence<'_>) -> Vec<Check> {
     let always =
         [split(subject, evidence), balance(evidence), crossed(subject, evidence), assignment(subject, evidence)];
-    always.into_iter().chain(lost(evidence)).chain(outside(evidence)).collect()
+    always.into_iter().chain(lost(evidence)).chain(rejected(evidence)).chain(outside(evidence)).collect()
 }
 
 fn split(subject: &Subject<'_>, evidence: &Evidence<'_>) -> Check {
@@ -165,6 +172,17 @@ fn lost(evidence: &Evidence<'_>) -> Option<Check> {
     let result = plural(evidence.lost as f64, "exposure", "exposures");
     let detail = "Shown by an edge that could not write them to the log; they are in no other number.".to_owned();
     (evidence.lost > 0).then_some(Check { name: "Lost", state: "off", result, detail })
+}
+
+fn rejected(evidence: &Evidence<'_>) -> Option<Check> {
+    let total: u64 = evidence.rejected.iter().map(|it| it.1).sum();
+    let each = evidence.rejected.iter().map(|(reason, exposures, partition, offset)| {
+        let reason = reason.replace('_', " ");
+        format!("{reason} {} (last: partition {partition}, offset {offset})", count(*exposures as f64))
+    });
+    let detail = format!("They named this experiment: {}.", each.collect::<Vec<_>>().join(", "));
+    let result = plural(total as f64, "exposure", "exposures");
+    (total > 0).then_some(Check { name: "Rejected here", state: "none", result, detail })
 }
 
 fn outside(evidence: &Evidence<'_>) -> Option<Check> {

@@ -1,7 +1,7 @@
 //! Experiments for tests of words: the results that the page's own tests show, and one that is made of what a test is about.
 
 use super::checks::{Evidence, Log};
-use super::subject::{Metric, Subject, Variant};
+use super::subject::{Metric, Projection, Subject, Variant};
 use super::times::instant;
 use crate::results::Balance;
 use crate::verdict::{Finding, Verdict};
@@ -104,6 +104,12 @@ fn guardrails(metrics: &[Json]) -> Vec<(&'static str, &'static str, Finding)> {
     compared.map(|(metric, arm)| (text(&metric["metric"]), text(&arm["variant"]), finding(&arm["verdict"]))).collect()
 }
 
+fn projection(arm: &Json) -> Option<Projection<'static>> {
+    let it = arm.get("projected")?;
+    let (units, days) = (it["units"].as_u64(), it["days_left"].as_f64());
+    Some(Projection { variant: text(&arm["variant"]), status: text(&it["status"]), units, days })
+}
+
 /// An experiment of results, as the words see it.
 pub(super) fn subject(experiment: &Json) -> Subject<'static> {
     let variants = experiment["variants"].as_array().cloned().unwrap_or_default();
@@ -128,6 +134,7 @@ pub(super) fn subject(experiment: &Json) -> Subject<'static> {
         metrics: metrics.iter().map(metric).collect(),
         verdict: Box::leak(Box::new(verdict(&experiment["verdict"]))),
         guardrails: guardrails(&metrics),
+        projections: arms.iter().filter_map(projection).collect(),
         findable_lift: arms.iter().find_map(|it| it["findable"]["lift_now"].as_f64()),
     }
 }
@@ -164,6 +171,15 @@ pub(super) fn evidence(experiment: &Json) -> Evidence<'static> {
         misbucketed: rows(&experiment["misbucketed"])
             .iter()
             .map(|it| (it["variant"].as_str().map(leak), text(&it["sdk"]), count(&it["exposures"]) as u64))
+            .collect(),
+        rejected: experiment["rejected"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(reason, it)| {
+                let number = |name: &str| count(&it[name]) as u64;
+                (leak(reason), number("exposures"), number("partition") as u32, number("offset"))
+            })
             .collect(),
     }
 }
@@ -238,6 +254,8 @@ pub(super) fn two(code: &str, arguments: Json) -> Json {
     ]);
     let mut metric = experiment["metrics"][0].clone();
     (metric["name"], metric["minimum_effect"]) = (json!("Sign-ups"), all["minimum_effect"].clone());
+    metric["variants"].as_array_mut().unwrap().truncate(2);
+    metric["variants"][1]["variant"] = json!("form");
     experiment["metrics"] = json!([metric]);
     let arm = json!({"variant": "form", "metric": "conversion", "code": code, "arguments": all});
     merge(

@@ -386,6 +386,45 @@ fn every_code_has_its_answer() {
     assert_eq!(format!("{}: {}", wait.word, wait.why), "Wait 12 s: Partition 7 holds the cut.");
 }
 
+#[test]
+fn whoever_may_stop_reads_when_the_minimum_would_be_cleared() {
+    let stop = |mut experiment: Json, undecided: Json, projected: &[(usize, Json)]| {
+        experiment["verdict"]["stop"] = json!({"code": "may", "arguments": {"undecided": undecided}});
+        for (arm, known) in projected {
+            experiment["metrics"][0]["variants"][*arm]["projected"] = known.clone();
+        }
+        said(&experiment).answers.stop.why
+    };
+    let one = |known: Json| stop(undecided(), json!(["form"]), &[(1, known)]);
+    let at = |units: u64, days: Option<f64>| json!({"status": "ok", "units": units, "days_left": days});
+    let begins = "Nothing is decided. If the present estimate is true, ";
+    for (known, wanted) in [
+        (at(48_000, Some(2.4)), "the interval is clear of your minimum at 48,000 customers per pair, in about 3 days."),
+        (
+            at(48_000, Some(0.3)),
+            "the interval is clear of your minimum at 48,000 customers per pair, in less than a day.",
+        ),
+        (at(48_000, None), "the interval is clear of your minimum at 48,000 customers per pair."),
+        (json!({"status": "far"}), "no size within reach makes the interval clear of your minimum."),
+    ] {
+        assert_eq!(one(known), format!("{begins}{wanted}"));
+    }
+    assert_eq!(one(json!({"status": "too_few"})), "Nothing is decided.");
+    let sizes = [(1, at(60_000, None)), (2, at(90_000, None))];
+    let last = stop(three(), json!(["mens", "womens"]), &sizes);
+    assert!(
+        last.ends_with("the interval of women’s email is clear of your minimum at 90,000 customers per pair."),
+        "{last}"
+    );
+    let other = stop(three(), json!(["mens"]), &sizes);
+    assert!(
+        other.ends_with("the interval of men’s email is clear of your minimum at 60,000 customers per pair."),
+        "{other}"
+    );
+    let fixed = with(undecided(), json!({"method": "fixed_horizon"}));
+    assert_eq!(stop(fixed, json!(["form"]), &[(1, at(48_000, None))]), "Nothing is decided.");
+}
+
 /// One check in a line.
 fn checked(checks: &[Check], name: &str) -> String {
     let it = checks.iter().find(|it| it.name == name).unwrap_or_else(|| panic!("there is no check {name}"));
@@ -412,6 +451,7 @@ fn checks_of_an_experiment_say_what_is_off() {
     let off = with(
         blocked("srm_segment", split()),
         json!({
+            "rejected": {"late": {"exposures": 1_204, "partition": 3, "offset": 88_123}, "unknown_variant": {"exposures": 2, "partition": 0, "offset": 7}},
             "crossed_units": 640, "exposures_lost": 1, "exposures_outside": 64, "balance": [],
             "misbucketed": [
                 {"variant": "form", "sdk": "web 1.2", "exposures": 640, "share": 0.01},
@@ -420,7 +460,11 @@ fn checks_of_an_experiment_say_what_is_off() {
             ],
         }),
     );
-    assert_eq!(names(&off), ["Split", "Balance", "Crossed", "Assignment", "Lost", "Outside"]);
+    assert_eq!(names(&off), ["Split", "Balance", "Crossed", "Assignment", "Lost", "Rejected here", "Outside"]);
+    assert_eq!(
+        of(&off, "Rejected here"),
+        "none: 1,206 exposures. They named this experiment: late 1,204 (last: partition 3, offset 88123), unknown variant 2 (last: partition 0, offset 7)."
+    );
     assert!(of(&off, "Split").starts_with("bad: split off: device. "), "{}", of(&off, "Split"));
     assert!(of(&off, "Split").ends_with(" Decisions are refused."), "{}", of(&off, "Split"));
     assert_eq!(of(&off, "Balance"), "none: not checked. No attributes are kept at exposure.");

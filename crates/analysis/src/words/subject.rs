@@ -1,7 +1,7 @@
 //! What the words are about: names, plans and findings of one experiment at one look.
 
 use crate::json::unit_of;
-use crate::results::{ExperimentResult, MetricResult};
+use crate::results::{Arm, ExperimentResult, MetricResult};
 use crate::verdict::{Finding, Verdict, arm};
 use assay_experiment::{Direction, Maturity, Method, Role, Status, Timestamp};
 
@@ -24,6 +24,19 @@ pub(super) struct Subject<'a> {
     pub guardrails: Vec<(&'a str, &'a str, Finding)>,
     /// The lift that the units of now would find.
     pub findable_lift: Option<f64>,
+    /// Of the treatments on the primary metric.
+    pub projections: Vec<Projection<'a>>,
+}
+
+/// When a treatment's interval would be clear of the minimum, if the present estimate were true.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Projection<'a> {
+    pub variant: &'a str,
+    /// As in results.
+    pub status: &'a str,
+    /// Of the pair.
+    pub units: Option<u64>,
+    pub days: Option<f64>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +88,7 @@ impl<'a> Subject<'a> {
             metrics: experiment.metrics.iter().map(Metric::of).collect(),
             verdict,
             guardrails: guardrails(experiment),
+            projections: primary.map_or_else(Vec::new, |it| projections(experiment, it)),
             findable_lift: findable.filter(|it| it.control_mean != 0.0).map(|it| it.now / it.control_mean.abs()),
         }
     }
@@ -177,6 +191,16 @@ impl<'a> Metric<'a> {
             cap: metric.cap.map(|cap| cap.0 as f64 / 1e6),
         }
     }
+}
+
+fn projections<'a>(experiment: &ExperimentResult, metric: &'a MetricResult) -> Vec<Projection<'a>> {
+    let known = |arm: &'a Arm| {
+        let compared = arm.comparison.as_ref()?;
+        let projected = compared.projected?;
+        let days = projected.days_left(experiment, compared.always_valid.units as u64);
+        Some(Projection { variant: &arm.variant, status: projected.status(), units: projected.units(), days })
+    };
+    metric.arms.iter().filter_map(known).collect()
 }
 
 fn guardrails(experiment: &ExperimentResult) -> Vec<(&str, &str, Finding)> {

@@ -8,3 +8,4 @@ mod numbers;
 mod published;
 mod restart;
 mod verdicts;
+mod weeks;

@@ -80,6 +80,11 @@ impl Place {
 
     /// Makes the log and puts so many units of each arm into it, by the rules of a producer.
     pub fn fill(&self, units: usize) {
+        self.fill_arms([units, units]);
+    }
+
+    /// The same with different numbers of control and treatment.
+    pub fn fill_arms(&self, units: [usize; 2]) {
         self.start(&[]).stop();
         // What lies before the experiment's start would not count.
         let events = events(units);
@@ -206,8 +211,8 @@ pub fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) ->
     Some(Answer { status, headers: headers.to_owned(), body: body.to_owned() })
 }
 
-/// So many units in each arm: some buy, more of the treatment, and few see errors.
-fn events(units: usize) -> Vec<Json> {
+/// So many units in control and treatment: some buy, more of the treatment, and few see errors.
+fn events(units: [usize; 2]) -> Vec<Json> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
     let mut out: Vec<Json> = Vec::new();
     let mut event = |unit: &str, more: Json| {
@@ -218,8 +223,9 @@ fn events(units: usize) -> Vec<Json> {
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         out.push(event);
     };
-    for number in 0..units {
-        for (variant, every) in [("control", 4), ("treatment", 2)] {
+    for number in 0..units[0].max(units[1]) {
+        let arms = [("control", 4, units[0]), ("treatment", 2, units[1])];
+        for (variant, every, _) in arms.into_iter().filter(|(.., units)| number < *units) {
             let unit = format!("{variant}-{number}");
             let country = ["DE", "FR", "US"][number % 3];
             event(

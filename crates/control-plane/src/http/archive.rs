@@ -13,6 +13,9 @@ pub trait Archive: Send + Sync {
     /// The looks of one metric, in order; thinned where there are more than [`HistoryQuery::rows_max`].
     fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, ArchiveError>;
 
+    /// The evidence on the split at each look, in order; thinned likewise.
+    fn split(&self, query: &SplitQuery) -> Result<Vec<SplitRow>, ArchiveError>;
+
     /// The definitions that an experiment had, oldest first.
     fn versions(&self, experiment: &str) -> Result<Vec<DefinitionVersion>, ArchiveError>;
 }
@@ -83,8 +86,42 @@ pub struct HistoryRow {
     pub mean_control: Option<f64>,
     /// Of the treatment.
     pub mean: Option<f64>,
-    /// Running p of the split.
-    pub srm_p_value: f64,
+    /// Version of the definitions in force.
+    pub config_version: u64,
+}
+
+/// Which evidence on a split.
+#[derive(Debug, Clone)]
+pub struct SplitQuery {
+    /// Id of the experiment.
+    pub experiment: String,
+    /// Its phase.
+    pub salt: String,
+    /// Id of any of its metrics, and its control: the rows to read.
+    pub metric: String,
+    /// The control.
+    pub control: String,
+    /// Attribute and value; `None` for all units.
+    pub segment: Option<(String, String)>,
+    /// First look, if the series does not begin at the start.
+    pub from: Option<Timestamp>,
+    /// Last look, if it does not go to the end.
+    pub to: Option<Timestamp>,
+    /// As for a history.
+    pub rows_max: usize,
+}
+
+/// The split at one look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitRow {
+    /// As of when.
+    pub look: Timestamp,
+    /// Logarithm of the evidence against it; `None` where it is infinite, or an earlier build did not keep it.
+    pub ln_e: Option<f64>,
+    /// The least p so far.
+    pub p_value_running: f64,
+    /// In the order of the variants; empty where an earlier build did not keep them.
+    pub counts: Vec<i64>,
     /// Version of the definitions in force.
     pub config_version: u64,
 }

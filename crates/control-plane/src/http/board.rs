@@ -1,8 +1,9 @@
 //! The newest look, those before it as far as memory allows, and the alarms that looks raised.
 
-use crate::http::posted::{Alarm, Posted, quoted};
-use assay_experiment::{Timestamp, format_time};
-use std::collections::{BTreeMap, VecDeque};
+use crate::http::alarms::{Alarms, Raised};
+use crate::http::posted::Posted;
+use assay_experiment::Timestamp;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -19,40 +20,7 @@ struct Inner {
     /// In the order of their looks; each look once, as it was published last.
     ring: VecDeque<Arc<Posted>>,
     bytes: usize,
-    raised: VecDeque<Arc<Raised>>,
-    next: u64,
-}
-
-/// An alarm that came or went.
-#[derive(Debug)]
-pub(crate) struct Raised {
-    /// Counts alarms.
-    pub number: u64,
-    /// Whose.
-    pub experiment: String,
-    /// As of when.
-    pub look: Timestamp,
-    /// Whether it came.
-    pub on: bool,
-    /// What it says.
-    pub alarm: Alarm,
-}
-
-/// Alarms that are remembered, for readers that were away: they come and go a few times in the life of an experiment.
-const RAISED_MAX: usize = 1_000;
-
-impl Raised {
-    /// The data of an event.
-    pub fn to_json(&self) -> String {
-        format!(
-            "{{\"experiment\":{},\"code\":{},\"state\":{},\"look\":{},\"arguments\":{}}}",
-            quoted(&self.experiment),
-            quoted(&self.alarm.code),
-            quoted(if self.on { "raised" } else { "cleared" }),
-            quoted(&format_time(self.look)),
-            self.alarm.arguments
-        )
-    }
+    alarms: Alarms,
 }
 
 impl Board {
@@ -69,7 +37,7 @@ impl Board {
     pub fn post(&self, posted: Posted) {
         let mut inner = self.held();
         let posted = Arc::new(posted);
-        inner.raise(&posted);
+        inner.alarms.look(&posted);
         if inner.ring.back().is_some_and(|last| last.aligned.look >= posted.aligned.look)
             && let Some(last) = inner.ring.pop_back()
         {
@@ -110,42 +78,24 @@ impl Board {
 
     /// Alarms from this number on, and the number of the next one.
     pub(crate) fn raised(&self, from: u64) -> (Vec<Arc<Raised>>, u64) {
-        let inner = self.held();
-        let alarms = inner.raised.iter().filter(|it| it.number >= from).cloned().collect();
-        (alarms, inner.next)
+        self.held().alarms.from(from)
     }
-}
 
-impl Inner {
-    /// Compares the alarms of a look with those of the one before.
-    fn raise(&mut self, posted: &Posted) {
-        let known = |posted: &Posted| -> BTreeMap<(String, String), Alarm> {
-            let in_force = posted.aligned.experiments.iter().filter(|it| it.in_force);
-            in_force
-                .flat_map(|it| it.alarms.iter().map(|alarm| ((it.id.clone(), alarm.code.clone()), alarm.clone())))
-                .collect()
-        };
-        let before = self.newest.as_ref().map(|it| known(it)).unwrap_or_default();
-        let after = known(posted);
-        let came = after.iter().filter(|(key, _)| !before.contains_key(*key)).map(|it| (true, it));
-        let went = before.iter().filter(|(key, _)| !after.contains_key(*key)).map(|it| (false, it));
-        for (on, ((experiment, _), alarm)) in came.chain(went) {
-            let number = self.next;
-            self.next += 1;
-            let look = posted.aligned.look;
-            let raised = Raised { number, experiment: experiment.clone(), look, on, alarm: alarm.clone() };
-            self.raised.push_back(Arc::new(raised));
-        }
-        while self.raised.len() > RAISED_MAX {
-            self.raised.pop_front();
-        }
+    /// The same as texts, for [`Board::restore`].
+    pub fn alarms(&self, from: u64) -> Vec<(u64, String)> {
+        self.raised(from).0.iter().map(|it| (it.number, it.to_json())).collect()
+    }
+
+    /// Takes over the alarms of an earlier process, oldest first, before the first look is posted. Returns how many cannot be read.
+    pub fn restore(&self, alarms: &[(u64, String)]) -> usize {
+        self.held().alarms.restore(alarms)
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::http::posted::{Cut, PostedExperiment};
+    use crate::http::posted::{Alarm, Cut, PostedExperiment};
 
     /// A look with one experiment of about so many bytes.
     pub(crate) fn posted(look: i64, bytes: usize, alarms: &[&str]) -> Posted {
@@ -186,17 +136,5 @@ pub(crate) mod tests {
         // One that is larger than the board stays alone.
         board.post(posted(60, 9_000, &[]));
         assert_eq!((held(&board), at(&board, 60)), (1, Some(60)));
-    }
-
-    #[test]
-    fn alarms_are_told_when_they_come_and_when_they_go() {
-        let board = Board::new(1 << 20);
-        for (look, alarms) in [(1, &["srm"][..]), (2, &["srm", "drift"]), (3, &["drift"]), (4, &["drift"])] {
-            board.post(posted(look, 1, alarms));
-        }
-        let (raised, next) = board.raised(0);
-        let told: Vec<_> = raised.iter().map(|it| (it.alarm.code.as_str(), it.on, it.look.0 / 1_000_000)).collect();
-        assert_eq!((told, next), (vec![("srm", true, 1), ("drift", true, 2), ("srm", false, 3)], 3));
-        assert_eq!(board.raised(2).0.len(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! `/v1/experiments/{id}/history`: one metric of one treatment over the looks, thin enough for a picture.
 
-use crate::http::archive::{HistoryQuery, HistoryRow};
+use crate::http::archive::{HistoryQuery, HistoryRow, SplitQuery, SplitRow};
 use crate::http::document::History;
 use crate::http::experiments::{ask, instant, json, newest, unknown};
 use crate::http::problem::{Problem, ProblemBody};
@@ -40,6 +40,9 @@ const COLUMNS: [&str; 14] = [
     "config_version",
 ];
 
+/// What each point of the split has, before the units of each variant.
+const SPLIT_COLUMNS: [&str; 5] = ["look", "units", "p_value_running", "ln_e", "config_version"];
+
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(history))
 }
@@ -48,12 +51,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 struct Asked {
     metric: Option<String>,
     variant: Option<String>,
+    segment: Option<String>,
     from: Option<String>,
     to: Option<String>,
     points: Option<usize>,
 }
 
-/// A metric over its looks; with `metric=srm` the running p of the split.
+/// A metric over its looks; with `metric=srm` the evidence on the split, its running p and the counts of the variants.
 #[utoipa::path(
     get,
     path = "/v1/experiments/{id}/history",
@@ -62,6 +66,7 @@ struct Asked {
         ("id" = String, Path, description = "Id of the experiment.", example = "checkout-v3"),
         ("metric" = Option<String>, Query, description = "Id of the metric, or `srm` for the split. Absent: the first primary metric."),
         ("variant" = Option<String>, Query, description = "A treatment. Absent: all of them."),
+        ("segment" = Option<String>, Query, description = "With `metric=srm` only: the split within a value of an attribute (`country:DE`).", example = "country:DE"),
         ("from" = Option<String>, Query, format = DateTime, description = "First look (RFC 3339)."),
         ("to" = Option<String>, Query, format = DateTime, description = "Last look (RFC 3339)."),
         ("points" = Option<usize>, Query, description = "Points of each series, at most; first, last, lowest, highest and the decision stay.", minimum = 2, maximum = 4000),
@@ -79,7 +84,8 @@ async fn history(
     asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let expected = "'metric', 'variant', 'from' and 'to' are texts, 'points' is a whole number, each given once";
+    let expected =
+        "'metric', 'variant', 'segment', 'from' and 'to' are texts, 'points' is a whole number, each given once";
     let Query(asked) = asked.map_err(|_| Problem::wrong("query", expected))?;
     let points = asked.points.unwrap_or(POINTS);
     if !(2..=POINTS_MAX).contains(&points) {
@@ -92,26 +98,42 @@ async fn history(
     let variants = about.treatments(asked.variant.as_deref(), &id)?;
     let from = asked.from.as_deref().map(|text| instant("from", text)).transpose()?;
     let to = asked.to.as_deref().map(|text| instant("to", text)).transpose()?;
-    let mut series = serde_json::Map::new();
-    for variant in variants {
-        let query = HistoryQuery {
+    let (columns, series) = if metric == SRM {
+        let query = SplitQuery {
             experiment: id.clone(),
             salt: about.salt.clone(),
-            metric: if metric == SRM { about.metrics[0].0.clone() } else { metric.clone() },
-            variant: variant.clone(),
+            metric: about.metrics[0].0.clone(),
             control: about.control.clone(),
+            segment: asked.segment.as_deref().map(|text| about.segment(text, &id)).transpose()?,
             from,
             to,
             rows_max: ROWS_MAX,
         };
-        let rows = ask(&doors, move |archive| archive.history(&query)).await?.unwrap_or_default();
-        if metric == SRM {
-            series.insert(SRM.to_owned(), split(&rows, points));
-            break;
+        let rows = ask(&doors, move |archive| archive.split(&query)).await?.unwrap_or_default();
+        let series = object!({SRM: split(&rows, about.variants.len(), points)});
+        (about.split_columns(), series)
+    } else {
+        if asked.segment.is_some() {
+            let detail = "histories of metrics are over all units; 'segment' is for 'metric=srm'";
+            return Err(Problem::missing("no-such-segment", detail));
         }
-        series.insert(format!("{metric}/{variant}"), comparison(&rows, about.alpha, points));
-    }
-    let columns: Vec<&str> = if metric == SRM { vec!["look", "units", "p_value_running"] } else { COLUMNS.to_vec() };
+        let mut series = serde_json::Map::new();
+        for variant in variants {
+            let query = HistoryQuery {
+                experiment: id.clone(),
+                salt: about.salt.clone(),
+                metric: metric.clone(),
+                variant: variant.clone(),
+                control: about.control.clone(),
+                from,
+                to,
+                rows_max: ROWS_MAX,
+            };
+            let rows = ask(&doors, move |archive| archive.history(&query)).await?.unwrap_or_default();
+            series.insert(format!("{metric}/{variant}"), comparison(&rows, about.alpha, points));
+        }
+        (COLUMNS.map(str::to_owned).to_vec(), Json::from(series))
+    };
     let document = object!({"experiment": id, "salt": about.salt, "columns": columns, "series": series});
     Ok(json(&headers, &doors, document.to_string()))
 }
@@ -122,9 +144,13 @@ const SRM: &str = "srm";
 struct About {
     salt: String,
     control: String,
+    /// All, in their order.
+    variants: Vec<String>,
     treatments: Vec<String>,
     /// Id and role.
     metrics: Vec<(String, String)>,
+    /// Attribute and value.
+    segments: Vec<(String, String)>,
     alpha: f64,
 }
 
@@ -141,7 +167,13 @@ impl About {
             .into_iter()
             .map(|it| raw::members(it.get()))
             .map(|it| (raw::text(&it, "metric"), raw::text(&it, "role")));
+        let segments = list("segments")
+            .into_iter()
+            .map(|it| raw::members(it.get()))
+            .map(|it| (raw::text(&it, "attribute"), raw::text(&it, "value")));
         About {
+            segments: segments.collect(),
+            variants: variants.iter().map(|it| it.0.clone()).collect(),
             salt: raw::text(&experiment, "salt"),
             control: variants.iter().find(|it| it.1).map(|it| it.0.clone()).unwrap_or_default(),
             treatments: variants.iter().filter(|it| !it.1).map(|it| it.0.clone()).collect(),
@@ -163,6 +195,24 @@ impl About {
                 Err(Problem::missing("no-such-metric", detail))
             }
         }
+    }
+
+    /// What each point of the split has, in this order.
+    fn split_columns(&self) -> Vec<String> {
+        let counts = self.variants.iter().map(|variant| format!("units/{variant}"));
+        SPLIT_COLUMNS.map(str::to_owned).into_iter().chain(counts).collect()
+    }
+
+    fn segment(&self, asked: &str, id: &str) -> Result<(String, String), Problem> {
+        let found = self.segments.iter().find(|(attribute, value)| {
+            asked.split_once(':').is_some_and(|asked| asked == (attribute.as_str(), value.as_str()))
+        });
+        found.cloned().ok_or_else(|| {
+            let known: Vec<String> = self.segments.iter().map(|it| format!("{}:{}", it.0, it.1)).collect();
+            let there =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            Problem::missing("no-such-segment", format!("{id} has no such segment; {there}"))
+        })
     }
 
     fn treatments(&self, asked: Option<&str>, id: &str) -> Result<Vec<String>, Problem> {
@@ -201,8 +251,20 @@ fn comparison(rows: &[HistoryRow], alpha: f64, points: usize) -> Json {
     thin(&lifts, decided.as_slice(), points).into_iter().map(|at| point(&rows[at])).collect()
 }
 
-fn split(rows: &[HistoryRow], points: usize) -> Json {
-    let values: Vec<Option<f64>> = rows.iter().map(|row| Some(row.srm_p_value)).collect();
-    let point = |row: &HistoryRow| object!([format_time(row.look), row.units, row.srm_p_value]);
+fn split(rows: &[SplitRow], variants: usize, points: usize) -> Json {
+    let values: Vec<Option<f64>> = rows.iter().map(|row| row.ln_e.or(Some(-row.p_value_running.ln()))).collect();
+    let point = |row: &SplitRow| {
+        let known = row.counts.len() == variants;
+        let units = known.then(|| row.counts.iter().sum::<i64>());
+        let head = [
+            object!(format_time(row.look)),
+            object!(units),
+            object!(row.p_value_running),
+            object!(row.ln_e),
+            object!(row.config_version),
+        ];
+        let counts = (0..variants).map(|at| object!(row.counts.get(at).filter(|_| known)));
+        head.into_iter().chain(counts).collect::<Json>()
+    };
     thin(&values, &[], points).into_iter().map(|at| point(&rows[at])).collect()
 }

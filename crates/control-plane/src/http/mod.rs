@@ -5,6 +5,7 @@
 //! [`doors`]. What every answer has (a request id, limits, the token, headers) is in [`guard`]. Rejected: a web framework on top of axum,
 //! because the contract must be readable beside the code that keeps it.
 
+mod alarms;
 mod archive;
 mod board;
 mod csv;
@@ -25,7 +26,8 @@ mod thin;
 mod verify;
 mod yaml;
 
-pub use archive::{Archive, ArchiveError, DefinitionVersion, HistoryQuery, HistoryRow, Kept};
+pub use alarms::ALARMS_MAX;
+pub use archive::{Archive, ArchiveError, DefinitionVersion, HistoryQuery, HistoryRow, Kept, SplitQuery, SplitRow};
 pub use board::Board;
 pub use definitions::Published;
 pub use posted::{Alarm, Cut, Posted, PostedExperiment};

@@ -203,7 +203,7 @@ impl Feeder {
         out
     }
 
-    fn is_mine(&self, raised: &crate::http::board::Raised) -> bool {
+    fn is_mine(&self, raised: &crate::http::alarms::Raised) -> bool {
         self.id.as_ref().is_none_or(|id| *id == raised.experiment)
     }
 

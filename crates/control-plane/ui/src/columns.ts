@@ -1,6 +1,6 @@
 // What the metric table says in either scale: lifts share one axis, differences have one for each metric.
 
-import type { Metric } from "./api/types";
+import type { AlwaysValid, Arm, Metric } from "./api/types";
 import { type Comparison, harmOf, hasInterval, minimumOf } from "./model";
 import { decimalsOf, decimalsOfGroup, difference, factorOf, lift, mean, range } from "./numbers";
 import type { Marks } from "./parts/Interval";
@@ -16,8 +16,11 @@ export interface Drawn {
   shape: string | null;
 }
 
-export function drawn(it: Comparison, scale: Scale): Drawn {
-  const { test, arm } = it;
+export const drawn = (it: Comparison, scale: Scale): Drawn => drawnOf(it.test, it.arm, scale);
+
+type Bounds = Pick<AlwaysValid, "low" | "high" | "lift_low" | "lift_high" | "lift_shape">;
+
+export function drawnOf(test: Bounds, arm: Pick<Arm, "lift" | "difference">, scale: Scale): Drawn {
   if (scale === "difference") return { low: test.low, point: arm.difference ?? null, high: test.high, shape: test.low === null && test.high === null ? "unbounded" : "bounded" };
   return { low: test.lift_low, point: arm.lift ?? null, high: test.lift_high, shape: test.lift_shape };
 }

@@ -52,6 +52,39 @@ test("an open drawer and dialogs are as accessible", async ({ page, site }) => {
   expect(await analyse()).toEqual([]);
 });
 
+test("weeks of first exposure, each on its own, instead of the charts", async ({ page, site }) => {
+  await show(page, `${site.url}/experiments/${site.experiment}`);
+  const time = page.locator("#time");
+  await time.getByRole("button", { name: "Week by week" }).click();
+  const table = time.getByRole("table", { name: /each on its own, not corrected/ });
+  await expect(table.getByRole("row").nth(1)).toContainText(/^1: \d+ \w+ to \d+ \w+/);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(over, `scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
+  }
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+  await time.getByRole("button", { name: "Cumulative" }).click();
+  await expect(table).toBeHidden();
+});
+
+test("the split within a segment value, after a click", async ({ page, site }) => {
+  await show(page, `${site.url}/experiments/${site.experiment}`);
+  const health = page.locator("#health");
+  const within = health.locator("details.within");
+  test.skip((await within.count()) === 0, "no segments here");
+  await within.locator("summary").click();
+  const value = within.getByRole("button").first();
+  const name = (await value.textContent()) ?? "";
+  await value.click();
+  await expect(health.getByLabel(`Running p of the split within ${name} over time`)).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+  await value.click();
+  await expect(health.getByLabel("Running p of the split over time")).toBeVisible();
+});
+
 test("printed, the page is ink on paper, without its bars, and all of it", async ({ page, site }) => {
   await show(page, `${site.url}/experiments/${site.experiment}?theme=dark`);
   await page.emulateMedia({ media: "print" });

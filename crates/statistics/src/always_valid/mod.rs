@@ -26,6 +26,7 @@ pub mod label_test;
 pub mod msprt;
 pub mod normal_mixture;
 pub mod process;
+mod projection;
 mod running;
 pub mod safe_two_proportions;
 pub mod t_mixture;
@@ -33,6 +34,7 @@ pub mod t_mixture;
 pub use comparison::{Comparison, Estimate, Status, Variance, compare, compare_estimate, variance};
 pub use design::{Design, Rule, tuned};
 pub use normal_mixture::{ln_e, multiplier};
+pub use projection::units_until;
 pub use running::Running;
 
 /// min(1, 1/E).

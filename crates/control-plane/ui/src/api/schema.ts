@@ -80,6 +80,15 @@ export interface Experiment {
     /** Of all accepted exposures of the experiment. */
     share: number;
   }[];
+  /** Exposures that named the experiment and were rejected, by reason as in `events`; they count for its newest phase. Conversions and records that cannot be read name no experiment and are in `events` alone. */
+  rejected: Record<string, {
+    /** How many. */
+    exposures: number;
+    /** Partition of the last one, by log time. */
+    partition: number;
+    /** Its offset there; the table `dead_letters` has its bytes and more words. */
+    offset: number;
+  }>;
   /** N*: planned units of a pair of arms. Segments use the same. */
   planned_units: number;
   /** Units of a pair after which an always-valid experiment has the power of its plan; null for other methods. */
@@ -256,6 +265,8 @@ export interface Metric {
     "24h": Cohort;
     "7d": Cohort;
   };
+  /** Units by week of first exposure, with their values so far, each week on its own. Only over all units; at most the newest 26 weeks. Weeks are seven whole UTC days from the day of the first exposure on. */
+  weeks?: Week[];
   /** In the order of the definition. */
   variants: Arm[];
 }
@@ -275,6 +286,39 @@ export interface Cohort {
     /** Per unit, or the ratio; null where there is none. */
     mean: number | null;
   }>;
+}
+
+/** Units first exposed in [from, to). Intervals are fixed-horizon ones at the experiment's alpha, not corrected for the number of weeks: they explain, and decide nothing. */
+export interface Week {
+  /** 1 is the first. */
+  week: number;
+  /** Start of its first day. */
+  from: string;
+  /** End of its last day; of the newest week it may lie after the look. */
+  to: string;
+  /** In the order of the definition. */
+  variants: {
+    /** Its name. */
+    variant: string;
+    /** Units in the metric. */
+    units: number;
+    /** Per unit, or the ratio; null where there is none. */
+    mean: number | null;
+    /** Treatment minus control; null where an arm has no two units, or no value differs from another. */
+    difference?: number | null;
+    /** Lower end of its interval, by Welch's t. */
+    low?: number | null;
+    /** Upper end. */
+    high?: number | null;
+    /** Treatment by control, minus 1. */
+    lift?: number | null;
+    /** Lower end of Fieller's set; where `lift_shape` is `exclusive`, the lower end of what is ruled out. */
+    lift_low?: number | null;
+    /** Upper end. */
+    lift_high?: number | null;
+    /** As in `always_valid`. */
+    lift_shape?: "bounded" | "exclusive" | "unbounded" | null;
+  }[];
 }
 
 /** A variant's numbers; all but the control's are compared with the control on their own pair. */
@@ -346,6 +390,17 @@ export interface Arm {
     difference_now: number | null;
     /** By the control's mean. */
     lift_now: number | null;
+  };
+  /** Of primary metrics over all units: when the always-valid interval of the lift would be clear of the minimum effect (wholly above it, wholly below its negative, or wholly between them; without a minimum, clear of zero), if the present estimate were true and spread and split stayed. A plan, no statement about what was found. */
+  projected?: {
+    /** `ok`. `cleared`: it is, now. `far`: at more than a hundred times the plan, or never. `too_few`: the waiting period is not over. `no_lift`: the control's mean is zero. `unsupported`: nothing can be inferred for this type of metric. */
+    status: "ok" | "cleared" | "far" | "too_few" | "no_lift" | "unsupported";
+    /** Units of the pair then; null where there is no such number. */
+    units: number | null;
+    /** How many are missing. */
+    units_left: number | null;
+    /** At the present pace of the pair; null where nobody comes. */
+    days_left: number | null;
   };
 }
 
@@ -675,7 +730,7 @@ export interface Answer {
 /** Health checks in words. */
 export type Checks = {
   /** Its name. */
-  name: "Split" | "Balance" | "Crossed" | "Assignment" | "Lost" | "Outside" | "Duplicates" | "Rejected" | "Unattributed";
+  name: "Split" | "Balance" | "Crossed" | "Assignment" | "Lost" | "Outside" | "Duplicates" | "Rejected" | "Rejected here" | "Unattributed";
   /** `good`; `none`: nothing to find fault with; `off`: worth a look; `bad`. */
   state: "good" | "none" | "off" | "bad";
   /** In a few words. */

@@ -6,7 +6,8 @@ export type Check = Checks[number] & { link?: { text: string; to: string } };
 
 /** Where those of the log stand among those of the experiment. */
 const LAST = ["Outside"];
-const LINKS: Partial<Record<Check["name"], Check["link"]>> = { Rejected: { text: "Open dead letters", to: "/status/dead-letters" } };
+const LETTERS = { text: "Open dead letters", to: "/status/dead-letters" };
+const LINKS: Partial<Record<Check["name"], Check["link"]>> = { Rejected: LETTERS, "Rejected here": LETTERS };
 
 export function checksOf(experiment: Experiment, results: Results): Check[] {
   // Looks that were kept by an earlier build have no words.

@@ -18,6 +18,7 @@ import { ArmChart } from "./ArmChart";
 import type { Speech } from "../../columns";
 import type { Shown } from "./Experiment";
 import { type Point, spanOf, timesOf } from "./series";
+import { Weeks, weeksAbout } from "./Weeks";
 
 /** The line goes on by itself with each look; what was thinned on the way is fetched again now and then. */
 const REFRESH_MS = 60_000;
@@ -25,6 +26,7 @@ const REFRESH_MS = 60_000;
 export function OverTime({ experiment, results, scale, frozen }: Shown & { frozen: boolean }) {
   const byUnits = useSignal(false);
   const asTable = useSignal(false);
+  const byWeek = useSignal(false);
   const asked = query.value.get("metric");
   const metric = experiment.metrics.find((it) => it.metric === asked) ?? primaryOf(experiment);
   const until = frozen ? `&to=${encodeURIComponent(results.look)}` : "";
@@ -36,11 +38,13 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
     return () => clearInterval(timer);
   }, [history, frozen]);
   if (!metric) return null;
-  const { series, all, y, minimum, speech } = timesOf(experiment, results, metric, history?.data.value ?? null, scale);
+  const { comparisons, series, all, y, minimum, speech } = timesOf(experiment, results, metric, history?.data.value ?? null, scale);
   const about = `Cumulative ${scale === "lift" ? "lift" : "difference"} with its interval at every look, and below it the always-valid p, which can only fall. ${byUnits.value ? "The axis counts" : "Second line of the axis:"} ${units(experiment.unit_name)} in the pair.`;
   return (
-    <Card id="time" class="block" title="Over time" about={about} side={<Tabs experiment={experiment} chosen={metric.metric} />}>
-      {all.length < 2 ? (
+    <Card id="time" class="block" title="Over time" about={byWeek.value ? weeksAbout(experiment.alpha, units(experiment.unit_name)) : about} side={<Tabs experiment={experiment} chosen={metric.metric} />}>
+      {byWeek.value ? (
+        <Weeks metric={metric} comparisons={comparisons} speech={speech} scale={scale} alpha={experiment.alpha} unit={units(experiment.unit_name)} />
+      ) : all.length < 2 ? (
         <p class="empty">{history?.error.value ? `The history could not be loaded: ${history.error.value.message}` : "A line begins with the second look. Looks close every few seconds while events come in."}</p>
       ) : (
         <div class={series.length > 1 ? "charts" : "charts one"}>
@@ -50,17 +54,20 @@ export function OverTime({ experiment, results, scale, frozen }: Shown & { froze
         </div>
       )}
       <div class="key line">
-        <Sign of="wait">waiting period: too few {units(experiment.unit_name)} or events</Sign>
-        {minimum !== null && <Sign of="l">minimum effect</Sign>}
+        {!byWeek.value && <Sign of="wait">waiting period: too few {units(experiment.unit_name)} or events</Sign>}
+        {!byWeek.value && minimum !== null && <Sign of="l">minimum effect</Sign>}
         <span class="grow" />
-        <button type="button" class="btn s" aria-pressed={byUnits.value} onClick={() => (byUnits.value = !byUnits.value)}>
+        <button type="button" class="btn s" aria-pressed={byWeek.value} onClick={() => (byWeek.value = !byWeek.value)}>
+          {byWeek.value ? "Cumulative" : "Week by week"}
+        </button>
+        <button type="button" class="btn s" hidden={byWeek.value} aria-pressed={byUnits.value} onClick={() => (byUnits.value = !byUnits.value)}>
           {byUnits.value ? "By time" : `By ${units(experiment.unit_name)}`}
         </button>
-        <button type="button" class="btn s" aria-expanded={asTable.value} onClick={() => (asTable.value = !asTable.value)}>
+        <button type="button" class="btn s" hidden={byWeek.value} aria-expanded={asTable.value} onClick={() => (asTable.value = !asTable.value)}>
           {asTable.value ? "Hide table" : "Show as table"}
         </button>
       </div>
-      {asTable.value && (
+      {asTable.value && !byWeek.value && (
         <div class="tbl-tall">
           <Table
             caption={`${metric.name} at every look shown above`}

@@ -19,15 +19,20 @@ export interface Point {
   version: number | null;
 }
 
-export function pointsOf(history: History | null, metric: string, variant: string, scale: Scale): Point[] {
-  if (!history) return [];
-  const [value, low, high] = scale === "lift" ? ["lift", "lift_low", "lift_high"] : ["difference", "low", "high"];
-  return (history.series[`${metric}/${variant}`] ?? []).map((row) => {
-    const of = (column = "") => row[history.columns.indexOf(column)];
+/** The rows of a series, whose cells are found by the names of their columns. */
+const cellsOf = (history: History | null, series: string) =>
+  (history?.series[series] ?? []).map((row) => {
+    const of = (column = "") => row[history?.columns.indexOf(column) ?? -1];
     const number = (column?: string) => {
       const it = of(column);
       return typeof it === "number" ? it : null;
     };
+    return { of, number };
+  });
+
+export function pointsOf(history: History | null, metric: string, variant: string, scale: Scale): Point[] {
+  const [value, low, high] = scale === "lift" ? ["lift", "lift_low", "lift_high"] : ["difference", "low", "high"];
+  return cellsOf(history, `${metric}/${variant}`).map(({ of, number }) => {
     const look = String(of("look"));
     return {
       look,
@@ -99,7 +104,7 @@ export function timesOf(experiment: Experiment, results: Results, metric: Metric
     [Math.min(0, ...lasts), Math.max(0, ...lasts)],
     minimum === null ? [] : [minimum],
   );
-  return { series, all, y, minimum, speech: speechOf(metric, comparisons, scale) };
+  return { comparisons, series, all, y, minimum, speech: speechOf(metric, comparisons, scale) };
 }
 
 /** All panels have the same axes. */
@@ -107,3 +112,18 @@ export function spanOf(points: Point[], byUnits: boolean): [number, number] {
   const values = points.map((it) => (byUnits ? it.units : it.at));
   return [byUnits ? 0 : Math.min(...values), Math.max(...values)];
 }
+
+export interface SplitPoint {
+  at: number;
+  units: number | null;
+  /** The least so far. */
+  p: number;
+  /** At this look alone: one by the evidence. */
+  now: number | null;
+}
+
+export const splitPoints = (history: History | null): SplitPoint[] =>
+  cellsOf(history, "srm").map(({ of, number }) => {
+    const evidence = number("ln_e");
+    return { at: millis(String(of("look"))), units: number("units"), p: number("p_value_running") ?? 1, now: evidence === null ? null : Math.min(1, Math.exp(-evidence)) };
+  });
