@@ -104,6 +104,7 @@ fn serve_edge(log: bool) {
         tokens: Tokens::default(),
         origins: Origins::Any,
         workers: 1,
+        limits: assay_edge::Limits::USUAL,
         registry: prometheus::Registry::new(),
     };
     let edge = Edge::start(settings, TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();

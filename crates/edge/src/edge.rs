@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,10 +17,12 @@ use crate::disk::Disk;
 use crate::exposures::Exposures;
 use crate::files;
 use crate::ladder::Ladder;
+use crate::limits::Limits;
 use crate::losses::Losses;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
-use crate::server::Server;
+use crate::reports::Reports;
+use crate::server::{Places, Server};
 use crate::service::Service;
 use crate::shipper::{Destination, Shipper};
 use crate::source::Source;
@@ -51,6 +52,8 @@ pub struct EdgeSettings {
     pub origins: Origins,
     /// Threads that answer.
     pub workers: usize,
+    /// How much it holds at once.
+    pub limits: Limits,
     /// Where measures are registered, and what `/metrics` shows.
     pub registry: Registry,
 }
@@ -95,12 +98,13 @@ impl Edge {
         let metrics = Metrics::new(&settings.registry)?;
         let disk = settings.directory.as_ref().map(|directory| Disk::new(directory, &settings.environment));
         let id = disk.as_ref().map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), Disk::id);
+        let reports = Reports::load(disk.as_ref().map(Disk::reports));
         let ladder = Arc::new(Ladder::new(&settings.environment, disk, metrics.clone()));
         ladder.start(settings.source.numbering(), bootstrap);
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(&settings.limits));
         let losses = Arc::new(Losses::new(id, metrics.clone()));
         let shipper = match settings.destination {
-            Some(to) => Some(Shipper::start(to, queue.clone(), losses.clone(), metrics.clone())?),
+            Some(to) => Some(Shipper::start(to, queue.clone(), losses.clone(), reports, metrics.clone())?),
             None => {
                 queue.close();
                 None
@@ -114,9 +118,9 @@ impl Edge {
             exposures: Exposures::new(shipper.is_some(), queue.clone(), losses, metrics.clone()),
             queue,
             shipping: shipper.as_ref().map(Shipper::shipping),
-            streams: Streams::default(),
+            streams: Streams::new(settings.limits.streams),
             bulk_length: Length::default(),
-            connections: AtomicUsize::new(0),
+            places: Places::new(settings.limits.connections),
             metrics,
             registry: settings.registry,
         });
@@ -164,7 +168,7 @@ async fn follow(source: Source, service: &Service, mut stopped: watch::Receiver<
     let clock = async {
         for tick in 0u32.. {
             service.ladder.tick();
-            service.metrics.connections.set(service.connections.load(Ordering::Relaxed) as i64);
+            service.metrics.connections.set(service.places.taken() as i64);
             service.metrics.streams.set(service.streams.open() as i64);
             let (events, bytes) = service.queue.waiting();
             service.metrics.queue_events.set(events as i64);

@@ -6,7 +6,6 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use prometheus::Registry;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crate::body::{media, read};
@@ -23,6 +22,7 @@ use crate::path::{Route, parameter};
 use crate::probes;
 use crate::queue::Queue;
 use crate::respond::{Answer, Code, empty, failure, wrong_method};
+use crate::server::Places;
 use crate::shipper::Shipping;
 use crate::stream::Streams;
 use crate::tokens::Tokens;
@@ -50,8 +50,8 @@ pub struct Service {
     pub streams: Streams,
     /// How long bulk answers are.
     pub bulk_length: Length,
-    /// Connections that are open.
-    pub connections: AtomicUsize,
+    /// Places of connections.
+    pub places: Places,
     /// What operators see.
     pub metrics: Metrics,
     /// And more of it.
