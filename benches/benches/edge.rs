@@ -96,6 +96,7 @@ fn serve_edge(log: bool) {
     memory.create_topic(&spec).unwrap();
     let open = move || Ok(Arc::new(memory.clone()) as Arc<dyn Log>);
     let settings = EdgeSettings {
+        host: "test".to_owned(),
         environment: "production".to_owned(),
         source: Source::Channel(offered),
         bootstrap: None,

@@ -82,6 +82,7 @@ pub fn start(settings: &Settings, registry: Registry, open: Option<OpenLog>, fee
         )
     })?;
     let settings = EdgeSettings {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         environment: at.environment.clone(),
         source,
         bootstrap: at.bootstrap.clone(),

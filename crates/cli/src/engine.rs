@@ -5,7 +5,7 @@ use crate::archive::Tables;
 use crate::definitions;
 use crate::edge::{self, Feed};
 use crate::health::{self, Health};
-use crate::overseer::{self, Seer};
+use crate::overseer::{self, Known, Seer};
 use crate::planning::Desk;
 use crate::report::Reporter;
 use crate::settings::{ClickHouseAt, Settings};
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use assay_aggregates::{SEMANTICS, SEMANTICS_KNOWN};
 use assay_broker::{Log, Stamping, TopicSpec};
 use assay_control_plane::http::{Board, Published, Sources};
-use assay_control_plane::{PublishError, Publisher, Version, install};
+use assay_control_plane::{Edges, PublishError, Publisher, Version, install};
 use assay_edge::Edge;
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::ConfigVersion;
@@ -190,17 +190,25 @@ impl Engine {
             false => None,
         };
         runtime.spawn(overseer::count(health.clone(), stopped.clone()));
+        let edges = Arc::new(Edges::default());
+        let known = runs(Part::ControlPlane).then(|| Known {
+            edges: edges.clone(),
+            own: answering.as_ref().map(Edge::presence),
+            definitions: definitions.clone(),
+        });
         let seer = Seer::new(
             health.clone(),
             &genesis,
             settings.data.clone(),
             settings.spill_bytes,
             settings.dashboards.clone(),
+            known,
         );
         let doors = assay_control_plane::http::router(Sources {
             board,
             archive: Some(Arc::new(Tables::new(clickhouse.clone()))),
             definitions,
+            edges,
             planner: Some(Arc::new(Desk::default())),
             overseer: Some(Arc::new(seer)),
             read_token: settings.read_token.clone(),

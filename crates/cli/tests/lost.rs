@@ -69,6 +69,7 @@ impl Shown {
         let log = Arc::new(Away { inner: place.log(), away: away.into() });
         let opened = log.clone();
         let settings = EdgeSettings {
+            host: "test".to_owned(),
             environment: "production".to_owned(),
             source: Source::Files(place.path("snapshot.json")),
             bootstrap: None,

@@ -36,6 +36,8 @@ const SWEEP_TICKS: u32 = 30;
 
 /// What an edge runs with.
 pub struct EdgeSettings {
+    /// Of the machine: the start of its name, by which the control plane's status lists it.
+    pub host: String,
     /// Whose flags: at most 64 of `[a-z0-9._-]`.
     pub environment: String,
     /// Where definitions come from.
@@ -82,11 +84,31 @@ pub struct Edge {
     shipper: Option<Shipper>,
     follower: JoinHandle<()>,
     stop: watch::Sender<bool>,
+    name: Arc<str>,
+}
+
+/// Who an edge is and what it answers from, for those who list edges.
+#[derive(Clone)]
+pub struct Presence {
+    name: Arc<str>,
+    ladder: Arc<Ladder>,
+}
+
+impl Presence {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of the version in force; `None` before there are definitions.
+    pub fn version(&self) -> Option<u64> {
+        self.ladder.current().as_ref().map(|current| current.version())
+    }
 }
 
 impl Edge {
     /// Starts on a listening socket. It answers at once, from what is on disk until the source speaks.
-    pub fn start(settings: EdgeSettings, listener: TcpListener) -> Result<Edge, EdgeError> {
+    pub fn start(mut settings: EdgeSettings, listener: TcpListener) -> Result<Edge, EdgeError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         if !(1..=64).contains(&settings.environment.len()) || !settings.environment.bytes().all(legal) {
             return Err(EdgeError::Environment(settings.environment));
@@ -98,6 +120,8 @@ impl Edge {
         let metrics = Metrics::new(&settings.registry)?;
         let disk = settings.directory.as_ref().map(|directory| Disk::new(directory, &settings.environment));
         let id = disk.as_ref().map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), Disk::id);
+        let name = name(&settings.host, &id);
+        settings.source.introduce(&name);
         let reports = Reports::load(disk.as_ref().map(Disk::reports));
         let ladder = Arc::new(Ladder::new(&settings.environment, disk, metrics.clone()));
         ladder.start(settings.source.numbering(), bootstrap);
@@ -131,7 +155,7 @@ impl Edge {
             .name("edge-config".to_owned())
             .spawn(move || runtime.block_on(follow(source, &followed, stopped)))?;
         let server = Server::start(&service, listener, settings.workers)?;
-        Ok(Edge { server, service, shipper, follower, stop })
+        Ok(Edge { server, service, shipper, follower, stop, name: name.into() })
     }
 
     /// Where it answers.
@@ -139,9 +163,14 @@ impl Edge {
         self.server.address()
     }
 
+    /// Who it is and what it answers from.
+    pub fn presence(&self) -> Presence {
+        Presence { name: self.name.clone(), ladder: self.service.ladder.clone() }
+    }
+
     /// Number of the version in force; `None` before there are definitions.
     pub fn version(&self) -> Option<u64> {
-        self.service.ladder.current().as_ref().map(|current| current.version())
+        self.presence().version()
     }
 
     /// Finishes requests, then appends what waits, each for at most ten seconds.
@@ -157,6 +186,16 @@ impl Edge {
             tracing::error!("the thread that follows the definitions panicked");
         }
     }
+}
+
+/// Bytes of a machine's name that are used; longer ones differ at their start.
+const HOST_BYTES_MAX: usize = 64;
+
+/// The machine, which people know, and the start of the id, because several edges may run on it.
+fn name(host: &str, id: &str) -> String {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let host: String = host.chars().take(HOST_BYTES_MAX).map(|it| if legal(it) { it } else { '-' }).collect();
+    format!("{host}-{}", id.chars().filter(|it| legal(*it)).take(8).collect::<String>())
 }
 
 fn offer(snapshot: Snapshot) -> Offer {

@@ -40,7 +40,7 @@ mod upstream;
 
 pub use cors::Origins;
 pub use current::Offer;
-pub use edge::{Edge, EdgeError, EdgeSettings};
+pub use edge::{Edge, EdgeError, EdgeSettings, Presence};
 pub use limits::Limits;
 pub use shipper::{Destination, OpenLog};
 pub use source::Source;

@@ -27,8 +27,8 @@ use crate::shipper::Shipping;
 use crate::stream::Streams;
 use crate::tokens::Tokens;
 
-/// `X-Config-Version`.
-const VERSION: &str = "x-config-version";
+/// The version that an answer is from, or that the edge itself answers from when it asks.
+pub const VERSION: &str = "x-config-version";
 
 /// Everything that requests need; shared by all threads.
 pub struct Service {

@@ -11,6 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
 
+use crate::service::VERSION;
+
 /// How long the control plane may wait for something newer before it says that nothing is.
 const WAIT_SECONDS: u64 = 25;
 /// An answer that takes longer than the wait and this is none.
@@ -21,7 +23,11 @@ pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     base: String,
     token: Option<HeaderValue>,
+    name: Option<HeaderValue>,
 }
+
+/// The header with the name of the edge that asks.
+const EDGE: &str = "assay-edge";
 
 /// What it said.
 pub enum Heard {
@@ -54,22 +60,30 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .build();
-        Ok(Upstream { client: Client::builder(TokioExecutor::new()).build(connector), base, token })
+        Ok(Upstream { client: Client::builder(TokioExecutor::new()).build(connector), base, token, name: None })
     }
 
-    /// Asks for what is newer than a version. `Err` says why there is no answer.
-    pub async fn ask(&self, after: u64) -> Result<Heard, String> {
-        match tokio::time::timeout(PATIENCE, self.exchange(after)).await {
+    /// From now on it says who asks.
+    pub(crate) fn introduce(&mut self, name: &str) {
+        self.name = HeaderValue::from_str(name).ok();
+    }
+
+    /// Asks for what is newer than a version, and says what is in force. `Err` says why there is no answer.
+    pub(crate) async fn ask(&self, after: u64, in_force: u64) -> Result<Heard, String> {
+        match tokio::time::timeout(PATIENCE, self.exchange(after, in_force)).await {
             Ok(heard) => heard,
             Err(_) => Err(format!("{} did not answer within {PATIENCE:?}", self.base)),
         }
     }
 
-    async fn exchange(&self, after: u64) -> Result<Heard, String> {
+    async fn exchange(&self, after: u64, in_force: u64) -> Result<Heard, String> {
         let address = format!("{}/internal/definitions?after={after}&wait={WAIT_SECONDS}", self.base);
-        let mut request = Request::builder().uri(&address);
+        let mut request = Request::builder().uri(&address).header(VERSION, in_force);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
+        }
+        if let Some(name) = &self.name {
+            request = request.header(EDGE, name);
         }
         let request = request.body(Empty::new()).map_err(|problem| format!("{address}: {problem}"))?;
         let answer = self.client.request(request).await.map_err(|problem| {
@@ -80,7 +94,10 @@ impl Upstream {
             StatusCode::NOT_MODIFIED => return Ok(Heard::NothingNewer),
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(format!("{} does not take this edge's token; set the one that it knows", self.base));
+                return Err(format!(
+                    "{} does not take this edge's token; set ASSAY_EDGE_SOURCE_TOKEN to its read token, and start the edge again",
+                    self.base
+                ));
             }
             other => return Err(format!("{} answers {other} where a snapshot should be", self.base)),
         }

@@ -30,6 +30,7 @@ pub use definitions::Published;
 pub use posted::{Alarm, Cut, Posted, PostedExperiment};
 pub use problem::Problem;
 
+use crate::edges::Edges;
 use crate::planner::Planner;
 use crate::status::Overseer;
 use axum::Router;
@@ -45,6 +46,8 @@ pub struct Sources {
     pub archive: Option<Arc<dyn Archive>>,
     /// The definitions in force; `None` until they are known.
     pub definitions: watch::Receiver<Option<Arc<Published>>>,
+    /// The edges that ask for them.
+    pub edges: Arc<Edges>,
     /// Who plans, if anybody does here.
     pub planner: Option<Arc<dyn Planner>>,
     /// Who knows how the system is, if anybody does here.

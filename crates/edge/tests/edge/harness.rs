@@ -120,6 +120,7 @@ impl World {
         let (offers, offered) = watch::channel(None);
         let opened = log.clone();
         let settings = EdgeSettings {
+            host: "test".to_owned(),
             environment: "production".to_owned(),
             source: wish.source.unwrap_or(Source::Channel(offered)),
             bootstrap: wish.bootstrap,

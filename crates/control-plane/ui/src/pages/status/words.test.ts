@@ -42,6 +42,9 @@ test("definitions and edges", () => {
   expect(configWords({ version: 3, partitions: 60 }, 64)).toBe("Being published: 60 of 64 partitions have it.");
   expect(configWords({ version: 0, partitions: 4 }, 4)).toBe("Nothing is published yet.");
   expect([edgesWords(null), edgesWords([])]).toEqual(["Edges do not report to this process.", "None was heard of."]);
+  const of = (state: "behind" | "current") => ({ id: "web-1", version: 3, seen: "2026-11-24T12:00:00Z", state });
+  expect(edgesWords([of("current")])).toBe("1 known.");
+  expect(edgesWords([of("behind"), of("current")])).toBe("2 known, 1 behind.");
 });
 
 test("what needs attention comes first", () => {
