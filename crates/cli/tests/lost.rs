@@ -144,7 +144,7 @@ fn every_exposure_that_is_lost_is_in_the_results() {
     let (written, lost) = (json!(ROOM + 10 + 2), json!(25 + ROOM + 3));
     let running = place.start(&[]);
     let found = running.results("/v1/experiments/shop/results", |found| told(found) == (&written, &lost));
-    assert_eq!(found["experiments"][0]["units"]["control"].as_u64().unwrap() > 0, true, "{found}");
+    assert!(found["experiments"][0]["units"]["control"].as_u64().unwrap() > 0, "{found}");
     running.stop();
 
     let file = place.path("events.jsonl");
