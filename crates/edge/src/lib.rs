@@ -7,6 +7,7 @@
 
 mod answers;
 mod body;
+mod buffers;
 mod bulk;
 mod cors;
 mod current;
