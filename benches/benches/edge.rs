@@ -96,6 +96,7 @@ fn serve_edge(log: bool) {
     memory.create_topic(&spec).unwrap();
     let open = move || Ok(Arc::new(memory.clone()) as Arc<dyn Log>);
     let settings = EdgeSettings {
+        host: "test".to_owned(),
         environment: "production".to_owned(),
         source: Source::Channel(offered),
         bootstrap: None,
@@ -104,6 +105,7 @@ fn serve_edge(log: bool) {
         tokens: Tokens::default(),
         origins: Origins::Any,
         workers: 1,
+        limits: assay_edge::Limits::USUAL,
         registry: prometheus::Registry::new(),
     };
     let edge = Edge::start(settings, TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();

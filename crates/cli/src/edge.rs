@@ -6,7 +6,7 @@ use crate::settings::{EdgeSource, Settings};
 use anyhow::{Context, Result, bail};
 use assay_broker::Log;
 use assay_control_plane::Version;
-use assay_edge::{Destination, Edge, EdgeSettings, Offer, OpenLog, Source, Upstream};
+use assay_edge::{Destination, Edge, EdgeSettings, Limits, Offer, OpenLog, Source, Upstream};
 use assay_experiment::snapshot::Snapshot;
 use assay_experiment::{ConfigVersion, Definitions, Status};
 use prometheus::Registry;
@@ -82,6 +82,7 @@ pub fn start(settings: &Settings, registry: Registry, open: Option<OpenLog>, fee
         )
     })?;
     let settings = EdgeSettings {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         environment: at.environment.clone(),
         source,
         bootstrap: at.bootstrap.clone(),
@@ -90,6 +91,7 @@ pub fn start(settings: &Settings, registry: Registry, open: Option<OpenLog>, fee
         tokens: at.tokens.clone(),
         origins: at.origins.clone(),
         workers: std::thread::available_parallelism().map_or(1, usize::from),
+        limits: Limits::USUAL,
         registry,
     };
     Ok(Edge::start(settings, listener)?)

@@ -4,7 +4,7 @@ use crate::WrongUse;
 use crate::archive::Tables;
 use crate::edge::{self, Feed};
 use crate::health::{self, Health};
-use crate::overseer::{self, Seer};
+use crate::overseer::{self, Known, Seer};
 use crate::planning::Desk;
 use crate::publishing::Publishing;
 use crate::report::Reporter;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use assay_aggregates::SEMANTICS;
 use assay_broker::{Log, Stamping, TopicSpec};
 use assay_control_plane::http::{Board, Sources};
-use assay_control_plane::install;
+use assay_control_plane::{Edges, install};
 use assay_edge::Edge;
 use assay_embedded_clickhouse::{Access, Engine as Embedded, find_library, serve};
 use assay_experiment::control::Genesis;
@@ -182,17 +182,25 @@ impl Engine {
             runtime.spawn(publishing.follow(health.clone(), reload.clone(), stopped.clone()));
         }
         runtime.spawn(overseer::count(health.clone(), stopped.clone()));
+        let edges = Arc::new(Edges::default());
+        let known = runs(Part::ControlPlane).then(|| Known {
+            edges: edges.clone(),
+            own: answering.as_ref().map(Edge::presence),
+            definitions: definitions.clone(),
+        });
         let seer = Seer::new(
             health.clone(),
             &genesis,
             settings.data.clone(),
             settings.spill_bytes,
             settings.dashboards.clone(),
+            known,
         );
         let doors = assay_control_plane::http::router(Sources {
             board,
             archive: Some(Arc::new(Tables::new(clickhouse.clone()))),
             definitions,
+            edges,
             planner: Some(Arc::new(Desk::default())),
             overseer: Some(Arc::new(seer)),
             verifier: Some(Arc::new(Replayer::new(

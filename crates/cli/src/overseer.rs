@@ -3,9 +3,12 @@
 use crate::health::{Health, now_ms};
 use crate::pace::READ_EVERY;
 use assay_aggregates::SEMANTICS;
+use assay_control_plane::Edges;
+use assay_control_plane::http::Published;
 use assay_control_plane::status::{
-    AlignedLook, Build, Config, Disk, Events, Overseer, PartitionDoing, PartitionState, Service, Sink, Status,
+    AlignedLook, Build, Config, Disk, Edge, Events, Overseer, PartitionDoing, PartitionState, Service, Sink, Status,
 };
+use assay_edge::Presence;
 use assay_experiment::control::Genesis;
 use assay_experiment::{Timestamp, format_time};
 use assay_pipeline::{Doing, PartitionStatus};
@@ -23,6 +26,17 @@ pub struct Seer {
     spill_bytes: u64,
     dashboards: Option<String>,
     started_ms: i64,
+    edges: Option<Known>,
+}
+
+/// The edges that a control plane knows of.
+pub struct Known {
+    /// Those that asked it for the definitions.
+    pub edges: Arc<Edges>,
+    /// The one of this process, if there is one.
+    pub own: Option<Presence>,
+    /// What is in force.
+    pub definitions: watch::Receiver<Option<Arc<Published>>>,
 }
 
 impl Seer {
@@ -32,9 +46,10 @@ impl Seer {
         data: PathBuf,
         spill_bytes: u64,
         dashboards: Option<String>,
+        edges: Option<Known>,
     ) -> Seer {
         let (log, look_ms) = (genesis.log.clone(), genesis.look_ms as i64);
-        Seer { health, log, look_ms, data, spill_bytes, dashboards, started_ms: now_ms() }
+        Seer { health, log, look_ms, data, spill_bytes, dashboards, started_ms: now_ms(), edges }
     }
 
     fn partitions(&self, look: Option<&AlignedLook>) -> Vec<PartitionState> {
@@ -91,6 +106,19 @@ impl Seer {
         sinks
     }
 
+    /// All edges, where definitions are published.
+    fn edges(&self) -> Option<Vec<Edge>> {
+        let known = self.edges.as_ref()?;
+        let now_ms = now_ms();
+        if let Some(own) = &known.own {
+            known.edges.heard(own.name(), own.version().unwrap_or(0), now_ms);
+        }
+        if let Some(published) = &*known.definitions.borrow() {
+            known.edges.published(published.version, now_ms);
+        }
+        Some(known.edges.list(now_ms))
+    }
+
     /// Bytes that this process may write, and all.
     fn disk(&self) -> Option<Disk> {
         let found = rustix::fs::statvfs(&self.data).ok()?;
@@ -127,8 +155,7 @@ impl Overseer for Seer {
             },
             partitions,
             sinks: self.sinks(),
-            // Edges that run elsewhere do not report here.
-            edges: None,
+            edges: self.edges(),
             disk: self.disk(),
             build: Build {
                 version: crate::build().to_owned(),

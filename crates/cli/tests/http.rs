@@ -4,16 +4,13 @@
 
 mod doors;
 
-use assay_broker::{Batch, Offset, Partition};
 use assay_experiment::snapshot::Snapshot;
-use assay_experiment::{Timestamp, format_time};
 use assay_real_parts::wait_until;
-use doors::{Answer, PATIENCE, Place, Running, ask};
+use doors::{Answer, PATIENCE, Place, Running, ask, log_lines};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::Duration;
 
 /// What depends on when one looks; and the number of looks, because a replay's log begins earlier, to have the definitions in force from its
 /// first record on.
@@ -30,29 +27,6 @@ fn strip(json: &mut Json) {
     }
 }
 
-/// The log as lines for a replay, with the times that the log gave them.
-fn log_lines(place: &Place) -> String {
-    let log = assay_broker::open(&format!("local:{}", place.path("data/log").display())).unwrap();
-    let mut lines: Vec<(i64, String)> = Vec::new();
-    for partition in 0..log.topic("assay.events").unwrap().partitions {
-        let mut reader = log.open("assay.events", Partition(partition), Offset(0)).unwrap();
-        let mut batch = Batch::default();
-        loop {
-            reader.poll(&mut batch, 1 << 20, Duration::ZERO).unwrap();
-            if batch.is_empty() {
-                break;
-            }
-            for record in batch.iter().filter(|record| record.header("assay").is_none()) {
-                let mut event: Json = serde_json::from_slice(record.payload).unwrap();
-                event["append_time"] = json!(format_time(Timestamp::from_millis(record.timestamp_ms)));
-                lines.push((record.timestamp_ms, event.to_string()));
-            }
-        }
-    }
-    lines.sort();
-    lines.into_iter().map(|(_, line)| line + "\n").collect()
-}
-
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.header(name).unwrap_or_else(|| panic!("no {name} in {answer:?}"))
 }
@@ -66,7 +40,7 @@ fn results_are_those_of_a_replay_digit_by_digit() {
     assert!(found["server_time"].is_string() && found["published_at"].is_string(), "{found}");
     drop(running);
     let lines = place.path("events.jsonl");
-    std::fs::write(&lines, log_lines(&place)).unwrap();
+    std::fs::write(&lines, log_lines(place.log().as_ref())).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_assay"))
         .args(["replay", "--json", "--partitions", "3", "--config", place.path("definitions").to_str().unwrap()])
         .args(["--events", lines.to_str().unwrap()])

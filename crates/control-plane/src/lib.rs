@@ -4,6 +4,7 @@
 //! [`compare`]. [`http`] answers over HTTP from what it is fed; [`planner`] is what a plan is asked and answers. Rejected: a topic of its own for definitions, because then their place between two events would not be in the log.
 
 mod change;
+mod edges;
 mod files;
 mod history;
 pub mod http;
@@ -16,6 +17,7 @@ mod settings;
 pub mod status;
 
 pub use change::{Refusal, compare};
+pub use edges::Edges;
 pub use files::FileError;
 pub use install::{InstallError, install};
 pub use mint::complete;

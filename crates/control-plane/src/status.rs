@@ -27,7 +27,7 @@ pub struct Status {
     pub partitions: Vec<PartitionState>,
     /// Where rows go.
     pub sinks: Vec<Sink>,
-    /// The edges that are known; null where this process does not know of them.
+    /// The edges that asked this process for the definitions within ten minutes, and its own; null where it publishes none.
     pub edges: Option<Vec<Edge>>,
     /// The definitions.
     pub config: Config,
@@ -163,8 +163,22 @@ pub struct Edge {
     pub id: String,
     /// Version of the definitions that it answers from.
     pub version: u64,
-    /// When it was last heard of.
+    /// When it was last heard of; it asks at least every 25 s.
     pub seen: String,
+    /// Whether it has the newest version.
+    pub state: EdgeState,
+}
+
+/// How an edge is, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeState {
+    /// It goes on answering from an older version than the newest.
+    Behind,
+    /// It was not heard of for a minute.
+    Silent,
+    /// It has the newest version, or is just getting it.
+    Current,
 }
 
 /// The definitions.
@@ -259,6 +273,9 @@ impl Status {
         if !self.analysis.fine {
             return (Level::Warning, format!("Results do not keep up: {}.", self.analysis.says.trim_end_matches('.')));
         }
+        if let Some(text) = self.behind() {
+            return (Level::Warning, text);
+        }
         if let Some(sink) = self.sinks.iter().find(|it| it.waiting_chunks > 0 || it.why.is_some()) {
             let text = format!(
                 "Results are live, and {} chunks wait for {}{}",
@@ -280,6 +297,27 @@ impl Status {
         let partitions =
             if count == 1 { "The only partition is".to_owned() } else { format!("All {count} partitions are") };
         (Level::Fine, format!("{partitions} within {seconds} s."))
+    }
+}
+
+impl Status {
+    /// Edges that do not answer from the newest definitions.
+    fn behind(&self) -> Option<String> {
+        let all = self.edges.as_deref().unwrap_or_default();
+        let behind: Vec<&Edge> = all.iter().filter(|it| it.state == EdgeState::Behind).collect();
+        match behind.as_slice() {
+            [] => None,
+            [one] => Some(format!(
+                "Edge {} answers from version {} of the definitions, not from the newest.",
+                one.id, one.version
+            )),
+            these => {
+                let names: Vec<&str> = these.iter().take(NAMED).map(|it| it.id.as_str()).collect();
+                let more = if these.len() > NAMED { ", …" } else { "" };
+                let count = these.len();
+                Some(format!("{count} edges ({}{more}) do not answer from the newest definitions.", names.join(", ")))
+            }
+        }
     }
 }
 
@@ -394,6 +432,30 @@ pub(crate) mod tests {
             |it| it.analysis = Service { fine: false, says: "stale: the aligned look is 31 s behind".to_owned() },
             Level::Warning,
             "Results do not keep up: stale: the aligned look is 31 s behind.",
+        );
+        let edges = |states: &[EdgeState]| {
+            let edge = |(number, &state): (usize, &EdgeState)| Edge {
+                id: format!("e{number}"),
+                version: 2,
+                seen: String::new(),
+                state,
+            };
+            Some(states.iter().enumerate().map(edge).collect())
+        };
+        check(
+            |it| it.edges = edges(&[EdgeState::Current, EdgeState::Silent]),
+            Level::Fine,
+            "All 64 partitions are within 1 s.",
+        );
+        check(
+            |it| it.edges = edges(&[EdgeState::Behind, EdgeState::Current]),
+            Level::Warning,
+            "Edge e0 answers from version 2 of the definitions, not from the newest.",
+        );
+        check(
+            |it| it.edges = edges(&[EdgeState::Behind; 5]),
+            Level::Warning,
+            "5 edges (e0, e1, e2, …) do not answer from the newest definitions.",
         );
         check(
             |it| (it.sinks[0].waiting_chunks, it.sinks[0].why) = (12, Some("connection refused".to_owned())),

@@ -6,6 +6,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use hyper::{HeaderMap, StatusCode};
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::limits::BODY_TIMEOUT;
@@ -19,7 +22,15 @@ pub async fn read(mut body: Incoming, max: usize) -> Result<Bytes, Refused> {
         drain(&mut body).await;
         return Err(too_large(max));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(&mut body, max)).await {
+    // Mostly it came with the head, and needs no clock.
+    let outcome = {
+        let mut collecting = pin!(collect(&mut body, max));
+        match poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
+            Poll::Ready(outcome) => Ok(outcome),
+            Poll::Pending => tokio::time::timeout(BODY_TIMEOUT, collecting).await,
+        }
+    };
+    match outcome {
         Ok(outcome) => {
             if outcome.is_err() {
                 drain(&mut body).await;

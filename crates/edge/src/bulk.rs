@@ -8,6 +8,7 @@ use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::buffers::fill;
 use crate::current::Current;
 use crate::etag;
 use crate::ofrep::context_of;
@@ -49,16 +50,21 @@ pub fn evaluate(
     answer
 }
 
-fn all(current: &Current, length: &Length, context: &Context, stream: Option<String>) -> Vec<u8> {
+fn all(current: &Current, length: &Length, context: &Context, stream: Option<String>) -> Bytes {
+    let bytes = fill(length.0.load(Ordering::Relaxed).max(1_024), |out| write(current, context, stream, out));
+    length.0.store(bytes.len(), Ordering::Relaxed);
+    bytes
+}
+
+fn write(current: &Current, context: &Context, stream: Option<String>, out: &mut Vec<u8>) {
     let (ruleset, answers) = (&current.ruleset, &current.answers);
-    let mut out = Vec::with_capacity(length.0.load(Ordering::Relaxed).max(1_024));
     out.extend_from_slice(b"{\"flags\":[");
     for (flag, rule) in ruleset.flags().iter().enumerate() {
         if flag > 0 {
             out.push(b',');
         }
         match ruleset.evaluate(flag, context) {
-            Ok(answer) => answers.append(ruleset, &answer, &mut out),
+            Ok(answer) => answers.append(ruleset, &answer, out),
             Err(problem) => {
                 let details = problem.to_string();
                 out.extend(failure_body(Some(rule.key()), problem.code(), &details, answers.metadata()));
@@ -75,6 +81,4 @@ fn all(current: &Current, length: &Length, context: &Context, stream: Option<Str
         out.extend_from_slice(streams.as_bytes());
     }
     out.push(b'}');
-    length.0.store(out.len(), Ordering::Relaxed);
-    out
 }

@@ -63,6 +63,11 @@ impl Disk {
         File::open(&self.directory)?.sync_all()
     }
 
+    /// Where reports of lost exposures wait for the log.
+    pub fn reports(&self) -> PathBuf {
+        self.directory.join(format!("{}-lost.json", self.environment))
+    }
+
     /// The name of this edge in what it reports, made once and kept; another one each time where the disk does not take it.
     pub fn id(&self) -> String {
         let path = self.directory.join("id");

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,10 +17,12 @@ use crate::disk::Disk;
 use crate::exposures::Exposures;
 use crate::files;
 use crate::ladder::Ladder;
+use crate::limits::Limits;
 use crate::losses::Losses;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
-use crate::server::Server;
+use crate::reports::Reports;
+use crate::server::{Places, Server};
 use crate::service::Service;
 use crate::shipper::{Destination, Shipper};
 use crate::source::Source;
@@ -35,6 +36,8 @@ const SWEEP_TICKS: u32 = 30;
 
 /// What an edge runs with.
 pub struct EdgeSettings {
+    /// Of the machine: the start of its name, by which the control plane's status lists it.
+    pub host: String,
     /// Whose flags: at most 64 of `[a-z0-9._-]`.
     pub environment: String,
     /// Where definitions come from.
@@ -51,6 +54,8 @@ pub struct EdgeSettings {
     pub origins: Origins,
     /// Threads that answer.
     pub workers: usize,
+    /// How much it holds at once.
+    pub limits: Limits,
     /// Where measures are registered, and what `/metrics` shows.
     pub registry: Registry,
 }
@@ -79,11 +84,31 @@ pub struct Edge {
     shipper: Option<Shipper>,
     follower: JoinHandle<()>,
     stop: watch::Sender<bool>,
+    name: Arc<str>,
+}
+
+/// Who an edge is and what it answers from, for those who list edges.
+#[derive(Clone)]
+pub struct Presence {
+    name: Arc<str>,
+    ladder: Arc<Ladder>,
+}
+
+impl Presence {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of the version in force; `None` before there are definitions.
+    pub fn version(&self) -> Option<u64> {
+        self.ladder.current().as_ref().map(|current| current.version())
+    }
 }
 
 impl Edge {
     /// Starts on a listening socket. It answers at once, from what is on disk until the source speaks.
-    pub fn start(settings: EdgeSettings, listener: TcpListener) -> Result<Edge, EdgeError> {
+    pub fn start(mut settings: EdgeSettings, listener: TcpListener) -> Result<Edge, EdgeError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         if !(1..=64).contains(&settings.environment.len()) || !settings.environment.bytes().all(legal) {
             return Err(EdgeError::Environment(settings.environment));
@@ -95,12 +120,15 @@ impl Edge {
         let metrics = Metrics::new(&settings.registry)?;
         let disk = settings.directory.as_ref().map(|directory| Disk::new(directory, &settings.environment));
         let id = disk.as_ref().map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), Disk::id);
+        let name = name(&settings.host, &id);
+        settings.source.introduce(&name);
+        let reports = Reports::load(disk.as_ref().map(Disk::reports));
         let ladder = Arc::new(Ladder::new(&settings.environment, disk, metrics.clone()));
         ladder.start(settings.source.numbering(), bootstrap);
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(&settings.limits));
         let losses = Arc::new(Losses::new(id, metrics.clone()));
         let shipper = match settings.destination {
-            Some(to) => Some(Shipper::start(to, queue.clone(), losses.clone(), metrics.clone())?),
+            Some(to) => Some(Shipper::start(to, queue.clone(), losses.clone(), reports, metrics.clone())?),
             None => {
                 queue.close();
                 None
@@ -114,9 +142,9 @@ impl Edge {
             exposures: Exposures::new(shipper.is_some(), queue.clone(), losses, metrics.clone()),
             queue,
             shipping: shipper.as_ref().map(Shipper::shipping),
-            streams: Streams::default(),
+            streams: Streams::new(settings.limits.streams),
             bulk_length: Length::default(),
-            connections: AtomicUsize::new(0),
+            places: Places::new(settings.limits.connections),
             metrics,
             registry: settings.registry,
         });
@@ -127,7 +155,7 @@ impl Edge {
             .name("edge-config".to_owned())
             .spawn(move || runtime.block_on(follow(source, &followed, stopped)))?;
         let server = Server::start(&service, listener, settings.workers)?;
-        Ok(Edge { server, service, shipper, follower, stop })
+        Ok(Edge { server, service, shipper, follower, stop, name: name.into() })
     }
 
     /// Where it answers.
@@ -135,9 +163,14 @@ impl Edge {
         self.server.address()
     }
 
+    /// Who it is and what it answers from.
+    pub fn presence(&self) -> Presence {
+        Presence { name: self.name.clone(), ladder: self.service.ladder.clone() }
+    }
+
     /// Number of the version in force; `None` before there are definitions.
     pub fn version(&self) -> Option<u64> {
-        self.service.ladder.current().as_ref().map(|current| current.version())
+        self.presence().version()
     }
 
     /// Finishes requests, then appends what waits, each for at most ten seconds.
@@ -155,6 +188,16 @@ impl Edge {
     }
 }
 
+/// Bytes of a machine's name that are used; longer ones differ at their start.
+const HOST_BYTES_MAX: usize = 64;
+
+/// The machine, which people know, and the start of the id, because several edges may run on it.
+fn name(host: &str, id: &str) -> String {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let host: String = host.chars().take(HOST_BYTES_MAX).map(|it| if legal(it) { it } else { '-' }).collect();
+    format!("{host}-{}", id.chars().filter(|it| legal(*it)).take(8).collect::<String>())
+}
+
 fn offer(snapshot: Snapshot) -> Offer {
     Offer { snapshot: Arc::new(snapshot), halted: BTreeSet::new() }
 }
@@ -164,7 +207,7 @@ async fn follow(source: Source, service: &Service, mut stopped: watch::Receiver<
     let clock = async {
         for tick in 0u32.. {
             service.ladder.tick();
-            service.metrics.connections.set(service.connections.load(Ordering::Relaxed) as i64);
+            service.metrics.connections.set(service.places.taken() as i64);
             service.metrics.streams.set(service.streams.open() as i64);
             let (events, bytes) = service.queue.waiting();
             service.metrics.queue_events.set(events as i64);

@@ -52,7 +52,7 @@ impl Exposures {
             variant.as_bytes(),
         ]);
         if self.dedupe.knows(identity, now_s) {
-            self.metrics.exposures.with_label_values(&["repeated"]).inc();
+            self.metrics.exposures.repeated.inc();
             return;
         }
         let text = exposure(current, assigned, context, now);
@@ -60,7 +60,7 @@ impl Exposures {
         let valid = json::decode(text.as_bytes());
         if let Err(problem) = valid {
             tracing::debug!(%problem, experiment = experiment.id, "an exposure is outside of the limits of events");
-            self.metrics.exposures.with_label_values(&["invalid"]).inc();
+            self.metrics.exposures.invalid.inc();
             return;
         }
         let id: Arc<str> = experiment.id.as_str().into();
@@ -68,11 +68,11 @@ impl Exposures {
         match self.queue.offer(vec![item]) {
             Ok(()) => {
                 self.dedupe.remember(identity, now_s);
-                self.metrics.exposures.with_label_values(&["queued"]).inc();
+                self.metrics.exposures.queued.inc();
             }
             Err(_) => {
                 self.losses.count(&id, Cause::QueueFull);
-                self.metrics.exposures.with_label_values(&["lost"]).inc();
+                self.metrics.exposures.lost.inc();
             }
         }
     }

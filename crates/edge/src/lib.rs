@@ -7,6 +7,7 @@
 
 mod answers;
 mod body;
+mod buffers;
 mod bulk;
 mod cors;
 mod current;
@@ -28,6 +29,7 @@ mod path;
 mod prepare;
 mod probes;
 mod queue;
+mod reports;
 mod respond;
 mod server;
 mod service;
@@ -39,7 +41,8 @@ mod upstream;
 
 pub use cors::Origins;
 pub use current::Offer;
-pub use edge::{Edge, EdgeError, EdgeSettings};
+pub use edge::{Edge, EdgeError, EdgeSettings, Presence};
+pub use limits::Limits;
 pub use shipper::{Destination, OpenLog};
 pub use source::Source;
 pub use tokens::Tokens;

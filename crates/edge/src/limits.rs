@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+/// How much an edge holds at once. What is beyond waits, is refused, or is counted as lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections; more wait, unanswered, until one ends. Each takes about 20 KiB.
+    pub connections: usize,
+    /// Streams; who gets none is told so with 503, and polls.
+    pub streams: usize,
+    /// Events that wait for the log. At the bound the newest is refused, or counted as lost.
+    pub queue_events: usize,
+    /// Their bytes.
+    pub queue_bytes: usize,
+}
+
+impl Limits {
+    /// What a machine of two cores carries: the queue is about a minute of events at 3,000 a second.
+    pub const USUAL: Limits =
+        Limits { connections: 10_000, streams: 4_000, queue_events: 200_000, queue_bytes: 64 << 20 };
+}
+
 /// Bytes of a request for evaluation: twice the largest context.
 pub const EVALUATE_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a request that brings events: sixteen of the largest, or thousands of usual ones.
@@ -14,10 +33,6 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 100;
 /// Bytes of a flag's key that are looked at and told back; keys of definitions have at most 64.
 pub const KEY_BYTES_MAX: usize = 128;
-/// Connections at once; more wait in the system's backlog. Each takes about 20 KiB.
-pub const CONNECTIONS_MAX: usize = 10_000;
-/// Streams at once; a client that gets none polls.
-pub const STREAMS_MAX: usize = 4_000;
 /// How long a request's head may take: a slow one would hold a connection for ever.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request's body may take.
@@ -33,10 +48,8 @@ pub const LOG_WAIT: Duration = Duration::from_secs(10);
 /// How long requests may go on, and then events be flushed, after the edge was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// Events that wait for the log, and their bytes: about a minute of them at 3,000 a second. At the bound the newest is refused or counted as lost.
-pub const QUEUE_EVENTS_MAX: usize = 200_000;
-/// See [`QUEUE_EVENTS_MAX`].
-pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Reports of lost exposures that are kept on disk for the next start: as many starts without a log as anybody will try.
+pub const REPORTS_KEPT_MAX: usize = 10_000;
 /// Exposures that are remembered so that they are sent once, in some 50 MiB. Beyond it repeats go to the log, which recognises them.
 pub const DEDUPE_MAX: usize = 1_000_000;
 /// How long an exposure is remembered: short enough that an experiment that starts later sees the users who come back.

@@ -31,7 +31,7 @@ pub struct Metrics {
     /// Definitions that could not be kept.
     pub disk_failures: IntCounter,
     /// Automatic exposures, by what became of them.
-    pub exposures: IntCounterVec,
+    pub exposures: ExposureCounters,
     /// Exposures that are lost, by experiment and cause.
     pub lost: IntCounterVec,
     /// Events of doors, by what became of them.
@@ -44,6 +44,19 @@ pub struct Metrics {
     pub remembered: IntGauge,
     /// Failed attempts to append.
     pub log_failures: IntCounter,
+}
+
+/// Automatic exposures, by what became of them: found without a look into a map.
+#[derive(Clone)]
+pub struct ExposureCounters {
+    /// On their way to the log.
+    pub queued: IntCounter,
+    /// Sent a while ago.
+    pub repeated: IntCounter,
+    /// The queue was full.
+    pub lost: IntCounter,
+    /// Outside of the limits of events.
+    pub invalid: IntCounter,
 }
 
 /// Statuses that are counted each for itself; anything else counts as the last.
@@ -80,6 +93,12 @@ impl Metrics {
                 requests.with_label_values(&[route, &code])
             })
         };
+        let exposures = counters(
+            "assay_edge_exposures_total",
+            "Exposures of single evaluations, by what became of them.",
+            &["outcome"],
+        )?;
+        let outcome = |name: &str| exposures.with_label_values(&[name]);
         Ok(Metrics {
             requests: ROUTES.iter().map(|route| per_route(route)).collect(),
             seconds: ROUTES.iter().map(|route| seconds.with_label_values(&[route])).collect(),
@@ -104,11 +123,12 @@ impl Metrics {
             )?,
             quarantined: gauge("assay_edge_quarantined_flags", "Definitions that cannot be evaluated.")?,
             disk_failures: counter("assay_edge_disk_failures_total", "Definitions that could not be kept on disk.")?,
-            exposures: counters(
-                "assay_edge_exposures_total",
-                "Exposures of single evaluations, by what became of them.",
-                &["outcome"],
-            )?,
+            exposures: ExposureCounters {
+                queued: outcome("queued"),
+                repeated: outcome("repeated"),
+                lost: outcome("lost"),
+                invalid: outcome("invalid"),
+            },
             lost: counters(
                 "assay_edge_exposures_lost_total",
                 "Exposures that never reach the log.",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::limits::{QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX};
+use crate::limits::Limits;
 
 /// Lanes, each with a thread that appends: a log that answers after milliseconds is asked for several partitions at once.
 pub const LANES: usize = 4;
@@ -80,6 +80,8 @@ pub struct Full;
 
 /// Lanes of records.
 pub struct Queue {
+    events_max: usize,
+    bytes_max: usize,
     lanes: [Lane; LANES],
     events: AtomicUsize,
     bytes: AtomicUsize,
@@ -98,24 +100,25 @@ impl Lane {
     }
 }
 
-impl Default for Queue {
-    fn default() -> Self {
+impl Queue {
+    /// Empty, with the bounds of an edge.
+    pub fn new(limits: &Limits) -> Queue {
         Queue {
+            events_max: limits.queue_events,
+            bytes_max: limits.queue_bytes,
             lanes: std::array::from_fn(|_| Lane::default()),
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         }
     }
-}
 
-impl Queue {
     /// Takes all records or none. Which experiment or variant they are of makes no difference, so that what is lost is lost evenly.
     pub fn offer(&self, items: Vec<Item>) -> Result<(), Full> {
         let (count, bytes) = (items.len(), items.iter().map(Item::bytes).sum::<usize>());
         let events_before = self.events.fetch_add(count, Ordering::Relaxed);
         let bytes_before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let full = events_before + count > QUEUE_EVENTS_MAX || bytes_before + bytes > QUEUE_BYTES_MAX;
+        let full = events_before + count > self.events_max || bytes_before + bytes > self.bytes_max;
         if full || self.closed.load(Ordering::Relaxed) {
             self.release(count, bytes);
             return Err(Full);
@@ -185,15 +188,15 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded_until_the_log_has_what_waits() {
-        let queue = Queue::default();
-        queue.offer(vec![item("u", QUEUE_BYTES_MAX - 1)]).unwrap();
+        let queue = Queue::new(&Limits::USUAL);
+        queue.offer(vec![item("u", Limits::USUAL.queue_bytes - 1)]).unwrap();
         assert_eq!(queue.offer(vec![item("v", 1)]), Err(Full));
         let taken: Vec<Item> = (0..LANES).flat_map(|lane| queue.take(lane, Duration::ZERO)).collect();
         assert_eq!(taken.len(), 1);
         assert_eq!(queue.offer(vec![item("v", 1)]), Err(Full), "taken is not yet appended");
         queue.settle(&taken[0], None);
         assert_eq!(queue.waiting(), (0, 0));
-        let many = (0..QUEUE_EVENTS_MAX + 1).map(|_| item("u", 0)).collect();
+        let many = (0..Limits::USUAL.queue_events + 1).map(|_| item("u", 0)).collect();
         assert_eq!(queue.offer(many), Err(Full), "all or none");
         assert_eq!(queue.waiting(), (0, 0));
         queue.close();
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn events_of_a_unit_stay_in_order() {
-        let queue = Queue::default();
+        let queue = Queue::new(&Limits::USUAL);
         for bytes in 0..100 {
             queue.offer(vec![item("u", bytes)]).unwrap();
         }

@@ -6,7 +6,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,11 +13,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep};
 
 use crate::guard::{Counted, Counts, WATCH_EVERY, Watch};
-use crate::limits::{CONNECTIONS_MAX, DRAIN, HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::limits::{DRAIN, HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::service::Service;
 
 /// After accepting failed, mostly because the process has no more file descriptors: others have to end first.
@@ -68,7 +67,7 @@ impl Server {
 
 /// Accepts until told to stop, then waits for its connections.
 async fn work(service: Arc<Service>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let open = Arc::new(());
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(problem) => return tracing::error!(%problem, "the edge cannot accept connections"),
@@ -82,54 +81,62 @@ async fn work(service: Arc<Service>, listener: TcpListener, mut stopped: watch::
         };
         match accepted {
             Ok((stream, _)) => {
-                let slot = Slot::take(&service, &open);
-                tokio::spawn(serve(service.clone(), stream, draining.clone(), slot));
+                // Beyond the bound this one waits here, and all others in the system's backlog.
+                let place = tokio::select! {
+                    _ = stopped.wait_for(|stop| *stop) => break,
+                    place = service.places.take() => place,
+                };
+                let (service, draining, open) = (service.clone(), draining.clone(), open.clone());
+                tokio::spawn(async move {
+                    serve(&service, stream, draining).await;
+                    drop((place, open));
+                });
             }
             Err(problem) => {
                 tracing::warn!(%problem, "accepting a connection failed; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-        while service.connections.load(Ordering::Relaxed) >= CONNECTIONS_MAX && !*stopped.borrow() {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-        }
     }
     drop(listener);
     let deadline = Instant::now() + DRAIN;
-    while open.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+    while Arc::strong_count(&open) > 1 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// The place of one connection, given back when it ends.
-struct Slot {
-    service: Arc<Service>,
-    open: Arc<AtomicUsize>,
+/// Places of connections, over all threads.
+pub struct Places {
+    free: Arc<Semaphore>,
+    most: usize,
 }
 
-impl Slot {
-    fn take(service: &Arc<Service>, open: &Arc<AtomicUsize>) -> Slot {
-        service.connections.fetch_add(1, Ordering::Relaxed);
-        open.fetch_add(1, Ordering::Relaxed);
-        Slot { service: service.clone(), open: open.clone() }
+impl Places {
+    /// So many.
+    pub fn new(most: usize) -> Places {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        Places { free: Arc::new(Semaphore::new(most)), most }
     }
-}
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.service.connections.fetch_sub(1, Ordering::Relaxed);
-        self.open.fetch_sub(1, Ordering::Relaxed);
+    /// How many are taken.
+    pub fn taken(&self) -> usize {
+        self.most - self.free.available_permits()
+    }
+
+    /// Waits for one; it is given back when it is dropped.
+    async fn take(&self) -> OwnedSemaphorePermit {
+        self.free.clone().acquire_owned().await.expect("nobody closes it")
     }
 }
 
 /// One connection until its end.
-async fn serve(service: Arc<Service>, stream: TcpStream, stopped: watch::Receiver<bool>, slot: Slot) {
+async fn serve(service: &Service, stream: TcpStream, stopped: watch::Receiver<bool>) {
     // Answers are written whole, so waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
     let counts = Arc::new(Counts::default());
     let mut watch = Watch::new(counts.clone());
     let answering = service_fn(|request| {
-        let (service, counts) = (&service, &counts);
+        let counts = &counts;
         counts.start();
         async move {
             let answer = service.answer(request).await;
@@ -167,7 +174,6 @@ async fn serve(service: Arc<Service>, stream: TcpStream, stopped: watch::Receive
         Poll::Pending
     })
     .await;
-    drop(slot);
 }
 
 fn restart(clock: std::pin::Pin<&mut Sleep>) {

@@ -1,12 +1,11 @@
 //! One request: who asks, for what, and the answer with its headers.
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use prometheus::Registry;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crate::body::{media, read};
@@ -23,12 +22,15 @@ use crate::path::{Route, parameter};
 use crate::probes;
 use crate::queue::Queue;
 use crate::respond::{Answer, Code, empty, failure, wrong_method};
+use crate::server::Places;
 use crate::shipper::Shipping;
 use crate::stream::Streams;
 use crate::tokens::Tokens;
 
-/// `X-Config-Version`.
-const VERSION: &str = "x-config-version";
+/// The version that an answer is from, or that the edge itself answers from when it asks.
+pub const VERSION: HeaderName = HeaderName::from_static("x-config-version");
+/// A version that the client has heard of.
+const VERSION_MIN: HeaderName = HeaderName::from_static("x-min-config-version");
 
 /// Everything that requests need; shared by all threads.
 pub struct Service {
@@ -50,8 +52,8 @@ pub struct Service {
     pub streams: Streams,
     /// How long bulk answers are.
     pub bulk_length: Length,
-    /// Connections that are open.
-    pub connections: AtomicUsize,
+    /// Places of connections.
+    pub places: Places,
     /// What operators see.
     pub metrics: Metrics,
     /// And more of it.
@@ -159,8 +161,7 @@ impl Service {
 
     /// A client that has heard of a version that is on its way here gets it, if it comes soon.
     async fn wait_for_version(&self, head: &Parts) {
-        let header =
-            head.headers.get("x-min-config-version").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let header = head.headers.get(VERSION_MIN).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let announced = head.uri.query().and_then(|query| parameter(Some(query), "flagConfigEtag"));
         let announced = announced.and_then(|tag| etag::version(&tag, &self.environment));
         if let Some(version) = header.max(announced) {

@@ -6,7 +6,7 @@
 use assay_broker::{Error as LogError, Log, NewRecord, Partition};
 use assay_experiment::partitioner::partition_of;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::limits::DRAIN;
 use crate::losses::{Cause, Losses};
 use crate::metrics::Metrics;
 use crate::queue::{Item, LANES, Queue};
+use crate::reports::Reports;
 
 /// How long a lane gathers: records that go together cost the log less, and nobody notices these milliseconds.
 const LINGER: Duration = Duration::from_millis(10);
@@ -46,6 +47,8 @@ pub struct Shipping {
     destination: Destination,
     queue: Arc<Queue>,
     losses: Arc<Losses>,
+    /// What was lost and not yet told. One lane tells, and who stops the edge after the lanes.
+    reports: Mutex<Reports>,
     metrics: Metrics,
     opened: Mutex<Option<Opened>>,
     /// Why the last attempt failed; `None` when it did not.
@@ -143,15 +146,7 @@ impl Shipping {
 
     /// Appends items of one partition, in order.
     fn write(&self, log: &dyn Log, partition: u32, items: &[Item]) -> Result<(), LogError> {
-        let records: Vec<NewRecord<'_>> = items
-            .iter()
-            .map(|item| NewRecord {
-                key: Some(item.unit.as_bytes()),
-                headers: &[],
-                payload: item.payload.as_bytes(),
-                timestamp_ms: Some(now().millis()),
-            })
-            .collect();
+        let records: Vec<_> = items.iter().map(|item| record(&item.unit, &item.payload)).collect();
         log.append(&self.destination.topic, Partition(partition), &records).map(|_| ())
     }
 
@@ -162,28 +157,50 @@ impl Shipping {
         self.queue.settle(item, Some(problem));
     }
 
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().expect("no code panics while it holds this lock")
+    }
+
     /// Reports of losses are few and go past the queue, which may be full of the reason for them.
-    fn report(&self, waiting: &mut Vec<Item>) {
-        if waiting.is_empty() {
-            let told = self.losses.take(now());
-            let item = |(unit, payload)| Item { unit, payload, experiment: None, ticket: None };
-            waiting.extend(told.into_iter().map(item));
+    fn report(&self) {
+        let mut reports = self.reports();
+        if reports.waiting().is_empty() {
+            reports.add(self.losses.take(now()));
         }
-        if waiting.is_empty() {
+        self.tell(&mut reports);
+    }
+
+    /// Tells what is left when all lanes have ended. A log that was away a moment ago is not waited for.
+    fn report_last(&self) {
+        let mut reports = self.reports();
+        reports.add(self.losses.take(now()));
+        match self.problem() {
+            None => self.tell(&mut reports),
+            Some(_) => reports.keep(),
+        }
+    }
+
+    fn tell(&self, reports: &mut Reports) {
+        if reports.waiting().is_empty() {
             return;
         }
         let outcome = self.log().and_then(|(log, partitions)| {
-            // All are of one unit, the edge.
-            self.write(log.as_ref(), partition_of(waiting[0].unit.as_bytes(), partitions), waiting)
+            reports.waiting().iter().try_for_each(|(unit, payload)| {
+                let partition = Partition(partition_of(unit.as_bytes(), partitions));
+                log.append(&self.destination.topic, partition, &[record(unit, payload)]).map(|_| ())
+            })
         });
         match outcome {
-            Ok(()) => waiting.clear(),
-            Err(problem) => self.note(Some(problem.to_string())),
+            Ok(()) => reports.done(),
+            Err(problem) => {
+                reports.keep();
+                self.note(Some(problem.to_string()));
+            }
         }
     }
 
     fn run(&self, lane: usize) {
-        let (mut reports, mut reported) = (Vec::new(), Instant::now());
+        let mut reported: Option<Instant> = None;
         loop {
             let mut items = self.queue.take(lane, NAP);
             if !items.is_empty() && !self.queue.is_closed() {
@@ -192,16 +209,24 @@ impl Shipping {
             }
             let idle = items.is_empty();
             self.append(items);
-            let last = idle && self.queue.is_closed();
-            // One lane speaks for all. A log that is away is not asked again on its account.
-            if lane == 0 && (last || reported.elapsed() >= REPORT_EVERY) {
-                self.report(&mut reports);
-                reported = Instant::now();
-            }
-            if last {
+            if idle && self.queue.is_closed() {
                 return;
             }
+            // One lane speaks for all. A log that is away is not asked again on its account.
+            if lane == 0 && reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+                self.report();
+                reported = Some(Instant::now());
+            }
         }
+    }
+}
+
+fn record<'a>(unit: &'a str, payload: &'a str) -> NewRecord<'a> {
+    NewRecord {
+        key: Some(unit.as_bytes()),
+        headers: &[],
+        payload: payload.as_bytes(),
+        timestamp_ms: Some(now().millis()),
     }
 }
 
@@ -211,12 +236,14 @@ impl Shipper {
         destination: Destination,
         queue: Arc<Queue>,
         losses: Arc<Losses>,
+        reports: Reports,
         metrics: Metrics,
     ) -> std::io::Result<Shipper> {
         let shipping = Arc::new(Shipping {
             destination,
             queue,
             losses,
+            reports: Mutex::new(reports),
             metrics,
             opened: Mutex::new(None),
             problem: Mutex::new(None),
@@ -245,6 +272,7 @@ impl Shipper {
         while self.lanes.iter().any(|lane| !lane.is_finished()) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }
+        self.shipping.report_last();
         self.shipping.queue.waiting().0
     }
 }

@@ -42,6 +42,13 @@ impl Source {
         }
     }
 
+    /// Tells whom it asks who asks.
+    pub(crate) fn introduce(&mut self, name: &str) {
+        if let Source::Http(upstream) = self {
+            upstream.introduce(name);
+        }
+    }
+
     /// Offers what comes until the task is dropped.
     pub async fn follow(self, ladder: &Ladder) {
         match self {
@@ -80,7 +87,7 @@ async fn http(upstream: Upstream, ladder: &Ladder) {
     let (mut pause, mut after) = (PAUSE_MIN, 0);
     loop {
         let asked = Instant::now();
-        let problem = match upstream.ask(after).await {
+        let problem = match upstream.ask(after, in_force(ladder)).await {
             Ok(Heard::Snapshot(snapshot)) => {
                 let version = snapshot.version().0;
                 let offer = Offer { snapshot: Arc::new(snapshot), halted: BTreeSet::new() };
@@ -109,6 +116,11 @@ async fn http(upstream: Upstream, ladder: &Ladder) {
         tokio::time::sleep(pause.mul_f64(share)).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// 0 before there is any.
+fn in_force(ladder: &Ladder) -> u64 {
+    ladder.current().as_ref().map_or(0, |current| current.version())
 }
 
 async fn look_at_files(path: PathBuf, ladder: &Ladder) {

@@ -13,7 +13,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-use crate::limits::STREAMS_MAX;
 use crate::respond::{Answer, Body, Code, failure};
 
 /// Proxies cut what is silent for a minute or half of one.
@@ -29,9 +28,10 @@ pub const INACTIVITY_SECONDS: u64 = 120;
 pub type News = watch::Receiver<Option<Arc<str>>>;
 
 /// Open streams of an edge.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Streams {
     open: Arc<AtomicUsize>,
+    most: usize,
 }
 
 /// One stream: what its task writes.
@@ -56,6 +56,11 @@ impl Drop for Place {
 }
 
 impl Streams {
+    /// None is open yet, and at most so many will be.
+    pub fn new(most: usize) -> Streams {
+        Streams { open: Arc::default(), most }
+    }
+
     /// How many are open.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
@@ -63,14 +68,14 @@ impl Streams {
 
     /// Whether another one may be opened.
     pub fn has_room(&self) -> bool {
-        self.open() < STREAMS_MAX
+        self.open() < self.most
     }
 
     /// Opens one.
     pub fn answer(&self, headers: &HeaderMap, news: News) -> Answer {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= STREAMS_MAX {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.most {
             self.open.fetch_sub(1, Ordering::Relaxed);
-            let details = format!("{STREAMS_MAX} streams are open already; poll instead, or ask another edge");
+            let details = format!("{} streams are open already; poll instead, or ask another edge", self.most);
             return failure(StatusCode::SERVICE_UNAVAILABLE, None, Code::General.name(), &details);
         }
         let place = Place(self.open.clone());

@@ -45,16 +45,28 @@ impl Tag {
 
 /// The 64-bit hash of a unit for a purpose.
 pub fn hash(tag: Tag, salt: &str, unit_type: &str, unit: &str) -> u64 {
-    let mut framed = Frame { bytes: [0; 512], length: 0, spilled: Vec::new() };
-    framed.push(b"xp1:");
-    framed.push(tag.letter().as_bytes());
-    for part in [salt, unit_type, unit] {
-        framed.push(b":");
-        framed.push_number(part.len());
-        framed.push(b":");
-        framed.push(part.as_bytes());
-    }
+    let mut framed = Frame::start(tag, salt, unit_type);
+    framed.push_part(unit);
     xxh3_64(framed.as_slice())
+}
+
+/// A draw that unit after unit makes: everything that is hashed but the unit, put together once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw(Box<[u8]>);
+
+impl Draw {
+    /// For a purpose, from a salt, among the units of a type.
+    pub fn new(tag: Tag, salt: &str, unit_type: &str) -> Draw {
+        Draw(Frame::start(tag, salt, unit_type).as_slice().into())
+    }
+
+    /// The bucket that a unit draws, as [`bucket`] has it.
+    pub fn bucket(&self, unit: &str) -> u32 {
+        let mut framed = Frame::empty();
+        framed.push(&self.0);
+        framed.push_part(unit);
+        bucket_of(xxh3_64(framed.as_slice()))
+    }
 }
 
 /// The bucket of a unit, from 0 to 999,999.
@@ -91,14 +103,37 @@ pub fn in_slots(layer_salt: &str, slots: &[(u32, u32)], unit_type: &str, unit: &
     slots.iter().any(|&(start, end)| (start..end).contains(&slot))
 }
 
-/// Bytes on the stack in the usual case; salts and units are short.
+/// Salts and units are short, and what is on the stack has to be cleared each time.
+const FRAME_BYTES: usize = 192;
+
+/// Bytes on the stack in the usual case.
 struct Frame {
-    bytes: [u8; 512],
+    bytes: [u8; FRAME_BYTES],
     length: usize,
     spilled: Vec<u8>,
 }
 
 impl Frame {
+    fn empty() -> Frame {
+        Frame { bytes: [0; FRAME_BYTES], length: 0, spilled: Vec::new() }
+    }
+
+    fn start(tag: Tag, salt: &str, unit_type: &str) -> Frame {
+        let mut framed = Frame::empty();
+        framed.push(b"xp1:");
+        framed.push(tag.letter().as_bytes());
+        framed.push_part(salt);
+        framed.push_part(unit_type);
+        framed
+    }
+
+    fn push_part(&mut self, part: &str) {
+        self.push(b":");
+        self.push_number(part.len());
+        self.push(b":");
+        self.push(part.as_bytes());
+    }
+
     fn push(&mut self, part: &[u8]) {
         if self.spilled.is_empty() && self.length + part.len() <= self.bytes.len() {
             self.bytes[self.length..][..part.len()].copy_from_slice(part);

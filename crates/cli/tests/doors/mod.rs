@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use assay_broker::{NewRecord, Partition};
+use assay_broker::{Batch, Log, NewRecord, Offset, Partition};
 use assay_experiment::{Timestamp, format_time, partitioner};
 use assay_real_parts::{free_port, target, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
@@ -78,6 +79,11 @@ impl Place {
         running
     }
 
+    /// The log; the service must not run.
+    pub fn log(&self) -> Arc<dyn Log> {
+        assay_broker::open(&format!("local:{}", self.path("data/log").display())).unwrap()
+    }
+
     /// Makes the log and puts so many units of each arm into it, by the rules of a producer.
     pub fn fill(&self, units: usize) {
         self.fill_arms([units, units]);
@@ -88,7 +94,7 @@ impl Place {
         self.start(&[]).stop();
         // What lies before the experiment's start would not count.
         let events = events(units);
-        let log = assay_broker::open(&format!("local:{}", self.path("data/log").display())).unwrap();
+        let log = self.log();
         let partitions = log.topic("assay.events").unwrap().partitions;
         for event in &events {
             let unit = event["unit_id"].as_str().unwrap().as_bytes();
@@ -200,15 +206,49 @@ impl Answer {
 
 /// One request on a connection of its own; `None` while nobody listens.
 pub fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+    send(address, method, path, headers, "")
+}
+
+/// The same with a body of JSON.
+pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n").ok()?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}").ok()?;
+    match body {
+        "" => write!(stream, "\r\n").ok()?,
+        _ => {
+            let length = body.len();
+            write!(stream, "content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+        }
+    }
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (headers, body) = text.split_once("\r\n\r\n")?;
     let status = headers.split(' ').nth(1)?.parse().ok()?;
     Some(Answer { status, headers: headers.to_owned(), body: body.to_owned() })
+}
+
+/// The log as lines for a replay, with the times that the log gave them.
+pub fn log_lines(log: &dyn Log) -> String {
+    let mut lines: Vec<(i64, String)> = Vec::new();
+    for partition in 0..log.topic("assay.events").unwrap().partitions {
+        let mut reader = log.open("assay.events", Partition(partition), Offset(0)).unwrap();
+        let mut batch = Batch::default();
+        loop {
+            reader.poll(&mut batch, 1 << 20, Duration::ZERO).unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            for record in batch.iter().filter(|record| record.header("assay").is_none()) {
+                let mut event: Json = serde_json::from_slice(record.payload).unwrap();
+                event["append_time"] = json!(format_time(Timestamp::from_millis(record.timestamp_ms)));
+                lines.push((record.timestamp_ms, event.to_string()));
+            }
+        }
+    }
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line + "\n").collect()
 }
 
 /// So many units in control and treatment: some buy, more of the treatment, and few see errors.

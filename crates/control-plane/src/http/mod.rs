@@ -34,6 +34,7 @@ pub use posted::{Alarm, Cut, Posted, PostedExperiment};
 pub use problem::Problem;
 pub use verify::{Difference, Refused, Verification, VerificationState, Verifier, Wanted};
 
+use crate::edges::Edges;
 use crate::planner::Planner;
 use crate::status::Overseer;
 use axum::Router;
@@ -49,6 +50,8 @@ pub struct Sources {
     pub archive: Option<Arc<dyn Archive>>,
     /// The definitions in force; `None` until they are known.
     pub definitions: watch::Receiver<Option<Arc<Published>>>,
+    /// The edges that ask for them.
+    pub edges: Arc<Edges>,
     /// Who plans, if anybody does here.
     pub planner: Option<Arc<dyn Planner>>,
     /// Who knows how the system is, if anybody does here.

@@ -3,7 +3,7 @@
 use assay_broker::{
     Appended, Batch, Bounds, Error, Log, MemoryLog, NewRecord, Offset, Partition, Reader, Stamping, Topic, TopicSpec,
 };
-use assay_edge::{Destination, Edge, EdgeSettings, Offer, Origins, Source, Tokens};
+use assay_edge::{Destination, Edge, EdgeSettings, Limits, Offer, Origins, Source, Tokens};
 use assay_experiment::snapshot::Snapshot;
 use assay_experiment::{ConfigVersion, Source as Text, canonical, parse};
 use prometheus::Registry;
@@ -87,6 +87,7 @@ pub struct Wish {
     pub source: Option<Source>,
     pub bootstrap: Option<PathBuf>,
     pub directory: Option<PathBuf>,
+    pub limits: Option<Limits>,
 }
 
 pub struct World {
@@ -119,6 +120,7 @@ impl World {
         let (offers, offered) = watch::channel(None);
         let opened = log.clone();
         let settings = EdgeSettings {
+            host: "test".to_owned(),
             environment: "production".to_owned(),
             source: wish.source.unwrap_or(Source::Channel(offered)),
             bootstrap: wish.bootstrap,
@@ -127,6 +129,7 @@ impl World {
             tokens: Tokens::parse(wish.tokens).unwrap(),
             origins: wish.origins.map_or(Origins::Any, |list| Origins::parse(list).unwrap()),
             workers: 2,
+            limits: wish.limits.unwrap_or(Limits::USUAL),
             registry: Registry::new(),
         };
         let edge = Edge::start(settings, TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();

@@ -1,6 +1,7 @@
 //! Whatever is too large, too deep or too slow.
 
-use crate::harness::{PATIENCE, World};
+use crate::harness::{DEFINITIONS, PATIENCE, Wish, World, wait};
+use assay_edge::Limits;
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -108,4 +109,47 @@ fn requests_that_follow_each_other_at_once_are_answered_in_order() {
     client.stream.write_all(all.as_bytes()).unwrap();
     let statuses: Vec<u16> = (0..4).map(|_| client.reply().unwrap().status).collect();
     assert_eq!(statuses, [200, 200, 404, 200]);
+}
+
+/// Beyond the bound a connection waits without an answer, those that are open go on, and who waits is next when one of them ends.
+#[test]
+fn connections_are_bounded() {
+    let limits = Limits { connections: 3, ..Limits::USUAL };
+    let world = World::with(Wish { limits: Some(limits), ..Wish::default() });
+    world.offers.send_replace(Some(crate::harness::offer(7, DEFINITIONS)));
+    let mut open: Vec<_> = (0..3).map(|_| world.client()).collect();
+    for client in &mut open {
+        wait("there are definitions", || client.post(DARK, "{}").status == 200);
+    }
+    let asked = format!("POST {DARK} HTTP/1.1\r\nhost: edge\r\ncontent-length: 2\r\n\r\n{{}}");
+    let mut waiting: Vec<_> = (0..5).map(|_| world.client()).collect();
+    for client in &mut waiting {
+        client.stream.write_all(asked.as_bytes()).unwrap();
+        client.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    }
+    for round in 0..20 {
+        for client in &mut open {
+            assert_eq!(client.post(DARK, "{}").status, 200, "those that are open go on");
+        }
+        let answered = waiting[round % 5].reply();
+        assert!(answered.is_err(), "a fourth connection is answered: {answered:?}");
+    }
+    let metrics = open[0].get("/metrics").text();
+    assert!(metrics.contains("\nassay_edge_connections 3\n"), "{metrics}");
+    // One place, used by all who wait in turn.
+    drop(open.pop());
+    let mut answered = 0;
+    wait("all that waited were answered", || {
+        waiting.retain_mut(|client| match client.reply() {
+            Ok(reply) => {
+                assert_eq!(reply.status, 200);
+                answered += 1;
+                false
+            }
+            Err(_) => true,
+        });
+        waiting.is_empty()
+    });
+    assert_eq!(answered, 5);
+    assert_eq!(open[0].post(DARK, "{}").status, 200);
 }

@@ -1,6 +1,7 @@
 //! News over a stream.
 
-use crate::harness::{Client, DEFINITIONS, Wish, World};
+use crate::harness::{Client, DEFINITIONS, Wish, World, wait};
+use assay_edge::Limits;
 
 fn open(client: &mut Client, path: &str, more: &str) -> String {
     use std::io::Write;
@@ -72,4 +73,34 @@ fn streams_end_when_the_edge_stops() {
     let stopped = std::time::Instant::now();
     world.edge.take().unwrap().stop();
     assert!(stopped.elapsed() < std::time::Duration::from_secs(8), "{:?}", stopped.elapsed());
+}
+
+/// Who finds no room is told so and polls; those who listen go on, and a place that is given up is taken again.
+#[test]
+fn streams_are_bounded() {
+    let limits = Limits { streams: 2, ..Limits::USUAL };
+    let world = World::with(Wish { limits: Some(limits), ..Wish::default() });
+    world.publish(7, DEFINITIONS);
+    let bulk = || world.post("/ofrep/v1/evaluate/flags", "{}").json();
+    assert!(bulk()["eventStreams"].is_array());
+    let (mut one, mut other) = (world.client(), world.client());
+    for client in [&mut one, &mut other] {
+        assert!(open(client, "/ofrep/v1/stream", "").starts_with("HTTP/1.1 200"));
+        client.read_until("production.7.");
+    }
+    let refused = world.client().get("/ofrep/v1/stream");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.json()["errorDetails"].as_str().unwrap().contains("2 streams are open already; poll instead"));
+    assert!(bulk().get("eventStreams").is_none(), "nobody is sent where there is no room");
+    world.publish(8, DEFINITIONS);
+    for client in [&mut one, &mut other] {
+        client.read_until("production.8.");
+    }
+    drop(one);
+    wait("there is room again", || bulk()["eventStreams"].is_array());
+    let mut third = world.client();
+    assert!(open(&mut third, "/ofrep/v1/stream", "").starts_with("HTTP/1.1 200"));
+    world.publish(9, DEFINITIONS);
+    third.read_until("production.9.");
+    other.read_until("production.9.");
 }

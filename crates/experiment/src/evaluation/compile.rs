@@ -3,7 +3,7 @@
 use super::logic;
 use super::operators::{self, Prepared};
 use super::ruleset::{Body, Flag, Holdout, Outcome, Prerequisite, Rule, Ruleset, Split, Step};
-use crate::assignment::variant_ranges;
+use crate::assignment::{Draw, Tag, variant_ranges};
 use crate::{Assignment, ConfigVersion, Definitions, Experiment, FlagKind, FlagOutcome, Overrides, validate};
 use datalogic_rs::Engine;
 use serde_json::Value as Json;
@@ -114,7 +114,7 @@ impl Compiler<'_> {
             enabled: flag.enabled,
             default: flag.default.as_deref().map(variant).transpose()?,
             unit: flag.unit.clone(),
-            salt: flag.salt.clone().unwrap_or_else(|| flag.id.clone()),
+            draw: Draw::new(Tag::Rollout, flag.salt.as_ref().unwrap_or(&flag.id), &flag.unit),
             overrides: overrides(&flag.overrides, variant)?,
             prerequisites: flag.prerequisites.iter().map(|it| self.prerequisite(it)).collect(),
             targeting: flag.targeting.as_ref().map(logic).transpose()?,
@@ -155,7 +155,7 @@ impl Compiler<'_> {
         Ok(Split {
             phase: 1 + self.definitions.retired.get(&experiment.id).map_or(0, |salts| salts.len() as u64),
             control,
-            salt: experiment.salt.clone().unwrap_or_else(|| experiment.id.clone()),
+            draw: Draw::new(Tag::Variant, experiment.salt.as_ref().unwrap_or(&experiment.id), &experiment.unit),
             overrides: overrides(&experiment.overrides, variant)?,
             holdouts: holdouts.map(|(at, _)| at).collect(),
             targeting: targeting.map(|rule| logic::Rule::compile(&experiment.id, rule, &self.engine)).transpose()?,
@@ -167,8 +167,8 @@ impl Compiler<'_> {
 }
 
 fn holdout(it: &crate::Holdout) -> Holdout {
-    let salt = it.salt.clone().unwrap_or_else(|| it.id.clone());
-    Holdout { id: it.id.clone(), unit: it.unit.clone(), salt, share: it.share }
+    let draw = Draw::new(Tag::Holdout, it.salt.as_ref().unwrap_or(&it.id), &it.unit);
+    Holdout { id: it.id.clone(), unit: it.unit.clone(), draw, share: it.share }
 }
 
 fn overrides(

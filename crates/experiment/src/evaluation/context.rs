@@ -2,8 +2,10 @@
 
 use super::Failure;
 use crate::Attribute;
+use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{DataValue, ParsedData};
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// Bytes of a context: people and products are described in a few hundred.
 const BYTES_MAX: usize = 64 << 10;
@@ -22,6 +24,10 @@ pub struct Context {
     parsed: ParsedData,
     /// A targeting key that was sent as an integer, in decimal digits.
     digits: Option<String>,
+    /// Whether it says which type of unit it is about.
+    has_unit_type: bool,
+    /// Memory of the engine, used for one condition after the other.
+    arena: RefCell<Bump>,
 }
 
 /// A context that is refused as a whole.
@@ -66,7 +72,8 @@ impl Context {
             Some(DataValue::Number(number)) if number.is_integer() => number.as_i64().map(|number| number.to_string()),
             _ => None,
         };
-        Ok(Context { parsed, digits })
+        let has_unit_type = lookup(parsed.value(), "unitType").is_some();
+        Ok(Context { parsed, digits, has_unit_type, arena: RefCell::new(Bump::new()) })
     }
 
     /// The id of what asks, a text or an integer in digits.
@@ -88,7 +95,8 @@ impl Context {
     /// attribute of the type's name.
     pub(crate) fn unit(&self, unit_type: &str) -> Result<Cow<'_, str>, Failure> {
         let root = self.parsed.value();
-        let asks = lookup(root, "unitType").and_then(DataValue::as_str).unwrap_or("user");
+        let said = if self.has_unit_type { lookup(root, "unitType").and_then(DataValue::as_str) } else { None };
+        let asks = said.unwrap_or("user");
         let name = if asks == unit_type { "targetingKey" } else { unit_type };
         let invalid = |what: &str| Failure::InvalidContext(format!("'{name}' is {what}; {UNIT_RULE}"));
         let unit = match lookup(root, name) {
@@ -107,6 +115,18 @@ impl Context {
             return Err(invalid(&format!("{} bytes long", unit.len())));
         }
         Ok(unit)
+    }
+
+    /// Memory for one evaluation. A rule that is evaluated within another gets its own.
+    pub(super) fn with_arena<T>(&self, evaluate: impl FnOnce(&Bump) -> T) -> T {
+        match self.arena.try_borrow_mut() {
+            Ok(mut arena) => {
+                let found = evaluate(&arena);
+                arena.reset();
+                found
+            }
+            Err(_) => evaluate(&Bump::new()),
+        }
     }
 
     pub(super) fn parsed(&self) -> &ParsedData {

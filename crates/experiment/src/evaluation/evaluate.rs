@@ -3,7 +3,7 @@
 use super::ruleset::{Body, Flag, Outcome, Prerequisite, Split};
 use super::{Answer, Assigned, Context, Failure, Reason, Ruleset};
 use crate::Status;
-use crate::assignment::{Tag, bucket, in_slots};
+use crate::assignment::in_slots;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ impl Ruleset {
                 Outcome::Serve(variant) => answer(index, *variant, Reason::TargetingMatch),
                 Outcome::Rollout(ends) => {
                     let unit = context.unit(&flag.unit)?;
-                    let bucket = bucket(Tag::Rollout, &flag.salt, &flag.unit, &unit);
+                    let bucket = flag.draw.bucket(&unit);
                     let chosen = ends.iter().find(|(end, _)| bucket < *end).map(|(_, variant)| *variant);
                     answer(index, chosen.or(flag.default), Reason::Split)
                 }
@@ -130,8 +130,7 @@ impl Ruleset {
                 return Ok(Enrolment::Forced(*variant));
             }
             let held = split.holdouts.iter().map(|at| &self.holdouts[*at]);
-            let mut held =
-                held.filter(|it| bucket(Tag::Holdout, &it.salt, &it.unit, unit) < it.share).map(|it| it.id.as_str());
+            let mut held = held.filter(|it| it.draw.bucket(unit) < it.share).map(|it| it.id.as_str());
             if let Some(id) = held.next() {
                 return Ok(Enrolment::Held(id));
             }
@@ -145,7 +144,7 @@ impl Ruleset {
         {
             return Ok(Enrolment::Outside);
         }
-        let bucket = bucket(Tag::Variant, &split.salt, &experiment.unit, &unit);
+        let bucket = split.draw.bucket(&unit);
         Ok(match split.ends.iter().position(|end| bucket < *end) {
             Some(variant) => Enrolment::In(Assigned { experiment, phase: split.phase, variant, unit }),
             None => Enrolment::Outside,

@@ -5,8 +5,8 @@
 
 use super::context::Context;
 use super::operators::{self, Prepared, Set};
+use super::quick::Quick;
 use crate::validate::OPERATORS;
-use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{DataValue, Engine, Logic};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
@@ -38,33 +38,38 @@ const GROWING: [&str; 2] = ["cat", "merge"];
 pub(super) struct Rule {
     engine: Arc<Engine>,
     logic: Logic,
+    /// The same, if the engine is not always needed.
+    quick: Option<Quick>,
 }
 
 impl Rule {
     /// `shared` serves all rules that need nothing of their own.
     pub fn compile(key: &str, rule: &Json, shared: &Arc<Engine>) -> Result<Rule, String> {
+        let quick = Quick::of(rule);
         let (rule, prepared) = prepare(key, rule)?;
         let engine = if prepared.is_empty() { shared.clone() } else { Arc::new(operators::engine(prepared)) };
         let logic = engine.compile(&rule).map_err(|problem| format!("the rule cannot be compiled: {problem}"))?;
-        Ok(Rule { engine, logic })
+        Ok(Rule { engine, logic, quick })
     }
 
     /// Whether a unit is meant.
     pub fn holds(&self, context: &Context) -> bool {
-        let arena = Bump::new();
-        self.engine.evaluate(&self.logic, context.parsed(), &arena).is_ok_and(operators::truthy)
+        if let Some(holds) = self.quick.as_ref().and_then(|quick| quick.holds(context.parsed().value())) {
+            return holds;
+        }
+        context
+            .with_arena(|arena| self.engine.evaluate(&self.logic, context.parsed(), arena).is_ok_and(operators::truthy))
     }
 
     /// Hands the name of a variant that the rule yields, or null, to a reader; booleans stand for variants of their name.
     pub fn yields<T>(&self, context: &Context, read: impl FnOnce(Option<&str>) -> T) -> T {
-        let arena = Bump::new();
-        match self.engine.evaluate(&self.logic, context.parsed(), &arena) {
+        context.with_arena(|arena| match self.engine.evaluate(&self.logic, context.parsed(), arena) {
             Ok(DataValue::String(name)) => read(Some(name)),
             Ok(DataValue::Bool(flag)) => read(Some(if *flag { "true" } else { "false" })),
             Ok(DataValue::Number(number)) => read(Some(&number.to_string())),
             Ok(DataValue::Null) | Err(_) => read(None),
             Ok(_) => read(Some("a list or an object")),
-        }
+        })
     }
 }
 

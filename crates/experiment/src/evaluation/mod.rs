@@ -25,6 +25,7 @@ mod context;
 mod evaluate;
 pub(crate) mod logic;
 mod operators;
+mod quick;
 mod ruleset;
 
 pub use answer::{Answer, Assigned, Failure, Reason};

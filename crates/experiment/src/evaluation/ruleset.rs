@@ -1,6 +1,7 @@
 //! The compiled form of one version of the definitions in one environment.
 
 use super::logic;
+use crate::assignment::Draw;
 use crate::{ConfigVersion, Experiment, FlagKind};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
@@ -95,7 +96,8 @@ pub(super) struct Flag {
     pub enabled: bool,
     pub default: Option<usize>,
     pub unit: String,
-    pub salt: String,
+    /// Of its rollouts.
+    pub draw: Draw,
     pub overrides: HashMap<String, usize>,
     pub prerequisites: Vec<Prerequisite>,
     pub targeting: Option<logic::Rule>,
@@ -130,7 +132,8 @@ pub(super) struct Split {
     pub definition: Experiment,
     pub phase: u64,
     pub control: usize,
-    pub salt: String,
+    /// Of its variants.
+    pub draw: Draw,
     pub overrides: HashMap<String, usize>,
     /// Indexes of the holdouts of its unit type.
     pub holdouts: Vec<usize>,
@@ -144,6 +147,6 @@ pub(super) struct Split {
 pub(super) struct Holdout {
     pub id: String,
     pub unit: String,
-    pub salt: String,
+    pub draw: Draw,
     pub share: u32,
 }

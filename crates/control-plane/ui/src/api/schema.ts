@@ -1303,14 +1303,16 @@ export type Status = {
   partitions: StatusPartition[];
   /** Where rows go. */
   sinks: StatusSink[];
-  /** The edges that are known; null where this process does not know of them. */
+  /** The edges that asked this process for the definitions within ten minutes, and its own, those that need attention first; null where it publishes none. */
   edges: {
     /** Its id. */
     id: string;
     /** Version of the definitions that it answers from. */
     version: number;
-    /** When it was last heard of. */
+    /** When it was last heard of; it asks at least every 25 s. */
     seen: string;
+    /** behind: it goes on answering from an older version than the newest. silent: it was not heard of for a minute. current: neither. */
+    state: "behind" | "silent" | "current";
   }[] | null;
   /** The definitions. */
   config: {

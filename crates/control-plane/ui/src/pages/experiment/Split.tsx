@@ -67,7 +67,7 @@ function Chart({ experiment, within, until }: { experiment: Experiment; within: 
         ]}
       >
         <span class="note t-alarm bare" style={{ left: "4px", top: `calc(${pct(level)} + 2px)` }}>
-          alarm below this line, where evidence is {count(Math.round(1 / threshold))} to 1: decisions are refused
+          alarm at {count(Math.round(1 / threshold))} to 1: decisions are refused
         </span>
         <span class="note dim bare right" style={{ top: "1px" }}>
           {within && `${nameOf(within)}: `}now {pValue(now)}

@@ -13,7 +13,7 @@ export function Rest({ report }: { report: Status }) {
   const { disk, edges } = report;
   const facts: [string, ComponentChildren, ComponentChildren][] = [
     ...report.sinks.map((sink): [string, ComponentChildren, ComponentChildren] => [capital(sink.name), sinkWords(sink), sink.in_flight > 0 && `${plural(sink.in_flight, "chunk")} on the way`]),
-    ["Edges", edgesWords(edges), edges?.slice(0, 5).map((it) => `${it.id}: version ${it.version}, seen ${clock(it.seen)}`).join(" · ")],
+    ["Edges", edgesWords(edges), edges?.slice(0, 5).map((it) => `${it.id}: version ${it.version}${it.state === "current" ? "" : `, ${it.state}`}, seen ${clock(it.seen)}`).join(" · ")],
     ["Definitions", report.config.version === 0 ? "–" : `Version ${report.config.version}`, configWords(report.config, report.partitions.length)],
     ["Results", report.analysis.fine ? "Kept up to date" : report.analysis.says, report.analysis.fine && report.analysis.says === "not here" && "by another process"],
     ["Disk", disk ? `${bytes(disk.free)} free` : "–", disk && `${percent(disk.free / Math.max(1, disk.total))} of ${bytes(disk.total)}`],

@@ -44,6 +44,9 @@ test("definitions and edges", () => {
   const files = { fine: false, says: "a.yaml:3:1: no such key; version 3 stays in force" };
   expect(configWords({ version: 3, partitions: 64, files }, 64)).toBe("The files say something else, which is wrong: a.yaml:3:1: no such key; version 3 stays in force.");
   expect([edgesWords(null), edgesWords([])]).toEqual(["Edges do not report to this process.", "None was heard of."]);
+  const of = (state: "behind" | "current") => ({ id: "web-1", version: 3, seen: "2026-11-24T12:00:00Z", state });
+  expect(edgesWords([of("current")])).toBe("1 known.");
+  expect(edgesWords([of("behind"), of("current")])).toBe("2 known, 1 behind.");
 });
 
 test("what needs attention comes first", () => {

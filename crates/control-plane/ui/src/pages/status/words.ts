@@ -82,7 +82,8 @@ export function configWords(config: Status["config"], partitions: number): strin
 
 export function edgesWords(edges: Status["edges"]): string {
   if (edges === null) return "Edges do not report to this process.";
-  return edges.length === 0 ? "None was heard of." : `${count(edges.length)} known.`;
+  const behind = edges.filter((it) => it.state === "behind").length;
+  return edges.length === 0 ? "None was heard of." : `${count(edges.length)} known${behind > 0 ? `, ${count(behind)} behind` : ""}.`;
 }
 
 /** The partitions that need attention first, then by number. */
