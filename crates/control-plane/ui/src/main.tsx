@@ -17,14 +17,14 @@ import { nextTheme, startTheme } from "./theme";
 const overview = () => import("./pages/overview");
 const later = () => import("./pages/experiment/later");
 const Experiments = lazy(() => overview().then((it) => it.Experiments));
+const Experiment = lazy(() => overview().then((it) => it.Experiment));
+const Planner = lazy(() => import("./pages/planner/Planner").then((it) => it.Planner));
 const Status = lazy(() => overview().then((it) => it.Status));
-const Find = lazy(() => overview().then((it) => it.Find));
-const KeyList = lazy(() => overview().then((it) => it.KeyList));
-const SignIn = lazy(() => overview().then((it) => it.SignIn));
-const Experiment = lazy(() => import("./pages/experiment/Experiment").then((it) => it.Experiment));
 const Versions = lazy(() => later().then((it) => it.Versions));
 const HowToRead = lazy(() => later().then((it) => it.HowToRead));
-const Planner = lazy(() => import("./pages/planner/Planner").then((it) => it.Planner));
+const Find = lazy(() => later().then((it) => it.Find));
+const KeyList = lazy(() => later().then((it) => it.KeyList));
+const SignIn = lazy(() => later().then((it) => it.SignIn));
 
 function Page() {
   const it = route.value;

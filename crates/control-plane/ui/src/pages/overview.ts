@@ -1,7 +1,5 @@
-// The list of experiments, the state of the system and the dialogs of the shell: one script, because together they pack better.
+// The list, one experiment, and the state of the system: one script, because whoever opens the one soon opens the other, and together they pack better.
 
-export { KeyList } from "../shell/KeyList";
-export { Find } from "../shell/Find";
-export { SignIn } from "../shell/SignIn";
+export { Experiment } from "./experiment/Experiment";
 export { Experiments } from "./experiments/Experiments";
 export { Status } from "./status/Status";

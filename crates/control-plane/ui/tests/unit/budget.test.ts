@@ -23,11 +23,11 @@ function withImports(name: string, seen = new Set<string>()): Set<string> {
 const html = readFileSync(new URL("index.html", DIST), "utf8");
 const entries = [...html.matchAll(/src="\/assets\/([^"]+\.js)"/g)].map(([, name]) => name ?? "");
 
-test("all scripts together, every page and dialog", () => expect(total(scripts)).toBeLessThan(67 * kB));
+test("all scripts together, every page and dialog", () => expect(total(scripts)).toBeLessThan(61 * kB));
 test("styles", () => expect(total(names.filter((name) => name.endsWith(".css")))).toBeLessThan(12 * kB));
 test("fonts", () => expect(names.filter((name) => name.endsWith(".woff2")).reduce((sum, name) => sum + readFileSync(new URL(name, ASSETS)).length, 0)).toBeLessThan(67 * kB));
 
-test.each(["overview", "Experiment", "Planner"])("what %s loads for its first paint", (page) => {
+test.each(["overview", "Planner"])("what %s loads for its first paint", (page) => {
   const own = scripts.find((name) => new RegExp(`^${page}-[\\w-]{8}\\.js$`).test(name));
   expect(own, `no script of ${page}`).toBeDefined();
   const all = [...entries, own ?? ""].reduce((seen, name) => withImports(name, seen), new Set<string>());

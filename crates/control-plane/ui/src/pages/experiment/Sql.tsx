@@ -41,7 +41,7 @@ export function Sql({ experiment, results, scale }: Shown) {
   const picture = async (name: string, draw: (it: typeof import("./pictures"), of: Metric) => string | Promise<string>) => {
     problem.value = "";
     try {
-      const pictures = await import("./pictures");
+      const { pictures } = await import("./later");
       if (metric) save(`${id}-${metric.metric}-${name}.svg`, "image/svg+xml", pictures.inked(await draw(pictures, metric), lightToken));
     } catch (failure) {
       problem.value = `The picture could not be drawn: ${failure instanceof Error ? failure.message : "unknown"}`;
