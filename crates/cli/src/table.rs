@@ -39,7 +39,7 @@ fn render_experiment(experiment: &ExperimentResult, results: &Results, out: &mut
     let _ = writeln!(
         out,
         "  {}s: {}; crossed {}; {split} (sequential p {}, chi-square p {})",
-        experiment.unit,
+        experiment.unit_name,
         units.join(", "),
         experiment.crossed,
         number(experiment.srm.p_value_running),

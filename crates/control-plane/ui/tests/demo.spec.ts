@@ -86,7 +86,7 @@ test("numbers move while events flow, outlive a kill, and are those of the API",
     await expect(page.getByRole("option").first()).toBeVisible();
     await page.keyboard.press("Enter");
     await expect(page).toHaveURL(/\/experiments\/hillstrom$/);
-    const control = page.locator(".units tr", { hasText: /^control/ }).locator("td").first();
+    const control = page.locator(".units tr", { hasText: /^No email/ }).locator("td").first();
     const shown = async () => Number((await control.getAttribute("title")) ?? 0);
     await expect.poll(shown, { timeout: 60_000 }).toBeGreaterThan(100);
     const before = await shown();
@@ -105,8 +105,8 @@ test("numbers move while events flow, outlive a kill, and are those of the API",
     const results = await (await fetch(`${demo.url}/v1/experiments/hillstrom/results`)).json();
     const experiment = results.experiments.find((it: { experiment: string; in_force: boolean }) => it.experiment === "hillstrom" && it.in_force);
     await show(page, `${demo.url}/experiments/hillstrom?look=${results.look}`);
-    for (const [variant, units] of Object.entries(experiment.units)) {
-      await expect(page.locator(".units tr", { hasText: new RegExp(`^${variant}`) }).locator("td").first()).toHaveAttribute("title", String(units));
+    for (const { variant, name } of experiment.variants) {
+      await expect(page.locator(".units tr", { hasText: new RegExp(`^${name}`) }).locator("td").first()).toHaveAttribute("title", String(experiment.units[variant]));
     }
     // And in the same words: the sentence is the server's.
     await expect(page.locator(".say .v")).toHaveText(experiment.said.sentence.map((part: { text: string }) => part.text).join(""));
