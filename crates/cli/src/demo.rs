@@ -331,8 +331,16 @@ fn settle(engine: &Engine, plan: &Plan, data: DataSet, clickhouse: &ClickHouseAt
     let mut settled = false;
     while !settled && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(250));
-        let counted = engine.health.view().map(|view| view.aligned.counters.originals).unwrap_or_default();
-        settled = counted[0] >= exposures && counted[1] >= conversions && rows() == Some(plan.valid);
+        let look = engine.health.view();
+        // The last message may be a repeat, or a broken one.
+        let counted = look.as_ref().map(|view| &view.aligned.counters).is_some_and(|it| {
+            let broken = it.rejected.iter().sum::<u64>();
+            it.originals[0] >= exposures
+                && it.originals[1] >= conversions
+                && it.duplicates >= plan.repeats
+                && broken >= plan.broken
+        });
+        settled = counted && rows() == Some(plan.valid);
     }
     let Some(view) = engine.health.view() else { bail!("no results came; look at {}/readyz", engine.http) };
     let in_clickhouse = rows().unwrap_or_default();
