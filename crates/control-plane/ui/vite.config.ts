@@ -30,7 +30,7 @@ function plainImports(): Plugin {
 }
 
 /** What one page alone needs. All else is one script that every page loads: few large scripts pack better than many small ones. */
-const OWN = /src\/(pages\/(?!experiments\/order)|shell\/(Find|KeyList|SignIn)|words\/(answers|checks|claims|pills|provisional|rows|state|verdict)|parts\/(Yaml|Plot)|path\.|diff)/;
+const OWN = /src\/(pages\/(?!experiments\/order)|shell\/(Find|KeyList|SignIn)|words\/(answers|checks|log|pills|provisional|rows|state|verdict)|parts\/Yaml|diff)/;
 
 export default defineConfig({
   plugins: [themeFirst(), plainImports()],
