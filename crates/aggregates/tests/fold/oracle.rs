@@ -113,8 +113,12 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
     let mut bodies: BTreeMap<(u128, usize), &Record> = BTreeMap::new();
     let mut accepted: Vec<Accepted<'_>> = Vec::new();
     let mut erased = BTreeSet::new();
+    let mut minutes: Vec<i64> = Vec::new();
     for record in records {
         now = now.max(record.at_s * US);
+        if minutes.last().is_none_or(|last| last.div_euclid(MINUTE) < now.div_euclid(MINUTE)) {
+            minutes.push(now);
+        }
         if let What::Publish(version) = record.what {
             published.publish(version, now, limits, accepted.len());
             continue;
@@ -209,7 +213,7 @@ fn oracle(history: &History, partition: u32, partitions: u32, records: &[&Record
     for unit in 0..UNITS {
         let own: Vec<(usize, &Accepted<'_>)> =
             accepted.iter().enumerate().filter(|(_, it)| it.record.unit == unit).collect();
-        corrections(&own, limits, &mut truth);
+        corrections(&own, limits, &minutes, &mut truth);
         if own.iter().any(|(_, it)| matches!(it.record.what, What::Bot | What::Erase)) {
             continue;
         }
@@ -263,8 +267,20 @@ struct Accepted<'a> {
     counts: bool,
 }
 
+/// Ids are remembered by the minute.
+const MINUTE: i64 = 60 * US;
+
+/// Whether an id that was accepted at one instant is forgotten at another. Ids leave by whole periods, when the first record of a minute
+/// comes; `minutes` has the times of these records. Only a correction that is wrong about the time of its target can come so late.
+fn is_forgotten(accepted: i64, now: i64, limits: Limits, minutes: &[i64]) -> bool {
+    let horizon = (limits.late_s + limits.future_s) * US;
+    let period = (horizon / 3 / MINUTE + 1) * MINUTE;
+    let end = (accepted.div_euclid(MINUTE) * MINUTE).div_euclid(period) * period + period;
+    minutes.iter().any(|&at| at <= now && end < at - horizon)
+}
+
 /// What became of each distinct correction of a unit, one by one.
-fn corrections(own: &[(usize, &Accepted<'_>)], limits: Limits, truth: &mut Truth) {
+fn corrections(own: &[(usize, &Accepted<'_>)], limits: Limits, minutes: &[i64], truth: &mut Truth) {
     let out_at = own.iter().position(|(_, it)| matches!(it.record.what, What::Bot | What::Erase)).unwrap_or(own.len());
     let mut seen = BTreeSet::new();
     for (at, (_, it)) in own.iter().enumerate() {
@@ -276,11 +292,15 @@ fn corrections(own: &[(usize, &Accepted<'_>)], limits: Limits, truth: &mut Truth
             _ => false,
         };
         match found {
-            // A contradiction is told however often it is said.
-            Some(before) if before < at && !agrees(before) => truth.void += 1,
+            // A contradiction is told however often it is said, as long as the target is remembered.
+            Some(before)
+                if before < at && !agrees(before) && !is_forgotten(own[before].1.now, it.now, limits, minutes) =>
+            {
+                truth.void += 1;
+            }
             _ if at > out_at || !seen.insert((target, says)) => {}
-            Some(before) if before < at => truth.retracted += 1,
-            Some(after) if after < out_at && own[after].1.now <= (target_time_s + limits.late_s) * US => {
+            Some(before) if before < at && agrees(before) => truth.retracted += 1,
+            Some(after) if after > at && after < out_at && own[after].1.now <= (target_time_s + limits.late_s) * US => {
                 if !matches!(own[after].1.record.what, What::Convert { .. }) {
                     // Only a conversion meets what waits for its id.
                     truth.unmet += 1;
@@ -572,6 +592,30 @@ proptest! {
             }
         }
         check(&history, 2);
+    }
+}
+
+/// A correction whose target has another body is void for as long as the target is remembered. One that claims a later time than the
+/// target's may come after that, and then nobody knows of the target: it waits, and changes nothing either.
+#[test]
+fn a_wrong_correction_after_its_targets_memory_waits() {
+    let limits = Limits { future_s: 60, late_s: 1_200, slack_s: 600 };
+    let start = 1_777_593_300;
+    let shown = What::Expose { experiment: 0, variant: 0, country: 0, age: 0, version: None };
+    for (asked_s, void) in [(1_200, 1), (1_781, 0)] {
+        let claimed = What::Correct { target: 12, target_time_s: start + 581, name: 0, value: 1_500_000 };
+        let records = [(12, 299, 60, shown.clone()), (10, asked_s, 581, claimed)].map(|(id, at, time, what)| Record {
+            id,
+            at_s: start + at,
+            time_s: start + time,
+            unit: 3,
+            what,
+            astray: false,
+        });
+        let history = History { limits, published_s: start, records: records.to_vec(), semantics: 2 };
+        check(&history, 1);
+        let counters = fold(&history, 1)[0].looks.last().unwrap().counters.clone();
+        assert_eq!((counters.void_retractions, counters.unmet_retractions), (void, 1 - void), "asked at {asked_s}");
     }
 }
 
