@@ -108,10 +108,11 @@ impl ExperimentResult {
             .collect();
         let variant = |((variant, control, weight), title): (&(String, bool, f64), &String)| json!({"variant": variant, "name": title, "control": control, "weight": weight});
         let variants: Vec<Json> = self.variants.iter().zip(&self.titles).map(variant).collect();
+        let verdict = Verdict::of(self);
         json!({
             "experiment": self.id, "salt": self.salt, "in_force": self.in_force,
             "title": self.title, "hypothesis": self.hypothesis, "owner": self.owner, "plan_hash": self.plan_hash,
-            "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": Verdict::of(self).to_json(), "said": Said::of(self, results.look).to_json(),
+            "days_running": optional(self.days_running), "shares": told::shares(self), "verdict": verdict.to_json(), "said": Said::of(self, &verdict, results.look).to_json(),
             "unit": self.unit, "unit_name": self.unit_name,
             "status": status_name(self.status), "config_version": results.config_version,
             "variants": variants, "started": self.started.map(format_time), "units_per_day": optional(self.units_per_day),
@@ -246,10 +247,7 @@ impl Arm {
 
 impl Comparison {
     fn always_valid(&self) -> Json {
-        let (lift_low, lift_high) = match self.lift_set {
-            Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
-            _ => (Json::Null, Json::Null),
-        };
+        let (lift_low, lift_high) = lift_ends(self.lift_set);
         let look = &self.always_valid;
         let known = |value: Json| if self.unsupported { Json::Null } else { value };
         let mut out = json!({
@@ -344,6 +342,14 @@ fn deciding(method: Method) -> &'static str {
         Method::AlwaysValid => "always_valid",
         Method::FixedHorizon => "fixed_horizon",
         Method::GroupSequential | Method::Bayesian => "nothing",
+    }
+}
+
+/// Where a set of lifts ends, or what its middle is that it leaves out; null where it has no such end.
+pub(crate) fn lift_ends(set: Option<Lift>) -> (Json, Json) {
+    match set {
+        Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
+        _ => (Json::Null, Json::Null),
     }
 }
 

@@ -7,20 +7,14 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Sixteen hexadecimal digits.
 pub(crate) fn hash(sums: &Sums) -> String {
     let mut experiment = sums.experiment.clone();
-    for words in [&mut experiment.title, &mut experiment.hypothesis, &mut experiment.owner, &mut experiment.unit_name] {
-        words.clear();
-    }
-    for variant in &mut experiment.variants {
-        variant.title.clear();
-    }
+    experiment.drop_words();
     experiment.status = Status::Running;
     // A ramp that grows lets more units in and changes no number of those that are.
     experiment.layer = None;
     let mut definitions = Definitions::default();
     for metric in &sums.metrics {
         let mut metric = metric.clone();
-        metric.name.clone_from(&metric.id);
-        metric.unit.clear();
+        metric.drop_words();
         definitions.metrics.insert(metric.id.clone(), metric);
     }
     definitions.experiments.insert(experiment.id.clone(), experiment);

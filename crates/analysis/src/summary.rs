@@ -1,11 +1,10 @@
 //! An experiment in a row of a list, and what is wrong with it.
 
-use crate::json::{finite, optional, status_name, unit_of};
+use crate::json::{lift_ends, optional, status_name, unit_of};
 use crate::results::{ExperimentResult, MetricResult};
 use crate::verdict::{Finding, Verdict, arm, drifts, pair_units};
 use crate::words::Brief;
 use assay_experiment::{Direction, Role, Status, format_time};
-use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
 
 /// Share of exposures whose variant is not the hash's from which people have to be told.
@@ -76,10 +75,7 @@ fn comparison(metric: &MetricResult, variant: Option<&str>) -> Option<Json> {
     let treatments = || metric.arms.iter().filter(|arm| !arm.control);
     let arm = treatments().find(|arm| Some(arm.variant.as_str()) == variant).or_else(|| treatments().next())?;
     let compared = arm.comparison.as_ref()?;
-    let (low, high) = match compared.lift_set {
-        Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
-        _ => (Json::Null, Json::Null),
-    };
+    let (low, high) = lift_ends(compared.lift_set);
     Some(json!({
         "metric": metric.id, "name": metric.name, "unit": unit_of(metric), "variant": arm.variant,
         "direction": if metric.direction == Direction::Increase { "increase" } else { "decrease" },

@@ -2,14 +2,13 @@
 
 use crate::findable::Findable;
 use crate::guardrails::GuardrailResult;
-use crate::json::{finite, optional};
+use crate::json::{finite, lift_ends, optional};
 use crate::projected::Projected;
 use crate::results::{Arm, Balance, ExperimentResult, Freshness, Heterogeneity, SegmentSplit, Stratified};
 use crate::weeks::{Week, WeekArm};
 use crate::words::waits;
 use assay_aggregates::{ByReason, Rejected};
 use assay_experiment::format_time;
-use assay_statistics::lift::Lift;
 use serde_json::{Value as Json, json};
 
 impl Freshness {
@@ -117,10 +116,7 @@ pub(crate) fn week(arms: &[Arm], it: &Week) -> Json {
 fn week_arm(variant: &str, it: &WeekArm) -> Json {
     let mut out = json!({"variant": variant, "units": it.units, "mean": optional(it.mean)});
     if let Some(compared) = &it.compared {
-        let (lift_low, lift_high) = match compared.lift_set {
-            Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
-            _ => (Json::Null, Json::Null),
-        };
+        let (lift_low, lift_high) = lift_ends(compared.lift_set);
         out["difference"] = optional(compared.test.map(|test| test.difference));
         out["low"] = optional(compared.test.map(|test| test.low));
         out["high"] = optional(compared.test.map(|test| test.high));

@@ -6,7 +6,7 @@
 
 use crate::findable::INFLATION;
 use crate::guardrails::{Decision, GuardrailResult};
-use crate::json::{finite, optional};
+use crate::json::{finite, lift_ends, optional};
 use crate::results::{Arm, Comparison, ExperimentResult, MetricResult};
 use assay_experiment::{Direction, Maturity, Method, Role, Status as ExperimentStatus, format_time};
 use assay_statistics::alpha::Alpha;
@@ -263,10 +263,7 @@ fn numbers(
         _ => (comparison.always_valid.low, comparison.always_valid.high),
     };
     let lifts = if fixed { fixed_lifts(experiment, base, arm) } else { comparison.lift_set };
-    let (lift_low, lift_high) = match lifts {
-        Some(Lift::Bounded { low, high } | Lift::Exclusive { low, high }) => (finite(low), finite(high)),
-        _ => (Json::Null, Json::Null),
-    };
+    let (lift_low, lift_high) = lift_ends(lifts);
     Finding::new(
         code,
         json!({

@@ -156,21 +156,18 @@ fn interval(low: f64, high: f64) -> String {
 fn picture(data: DataSet, results: &Results, width: usize, text: &mut String) {
     let plot = (width.saturating_sub(BESIDE_PLOT) | 1).clamp(PLOT_MIN, PLOT_MAX);
     if let Some(experiment) = played(data, results) {
-        let units: Vec<String> = experiment
-            .variants
-            .iter()
-            .zip(&experiment.units)
-            .map(|((name, ..), units)| format!("{name} {units}"))
-            .collect();
+        let units = table::units_by_variant(experiment);
         let split = if experiment.srm.alarm { "BROKEN" } else { "fine" };
         let _ = writeln!(
             text,
             "units {}; crossed {}; split {split} (p {})",
-            units.join(", "),
+            units,
             experiment.crossed,
             table::number(experiment.srm.p_value_running)
         );
-        for line in grid::wrapped(&text_of(&Said::of(experiment, results.look).sentence), width) {
+        for line in
+            grid::wrapped(&text_of(&Said::of(experiment, &Verdict::of(experiment), results.look).sentence), width)
+        {
             let _ = writeln!(text, "{line}");
         }
         for metric in &experiment.metrics {

@@ -5,11 +5,11 @@
 
 use crate::refold::Refold;
 use anyhow::{Context, Result, bail};
-use assay_aggregates::Input;
 use assay_analysis::Results;
 use assay_broker::{Batch, Log, Offset, Partition, Reader};
 use assay_experiment::control::{self, Control, Genesis};
 use assay_experiment::{Span, Timestamp, format_time};
+use assay_pipeline::input_of;
 use std::time::Duration;
 
 /// How far a replay is.
@@ -114,13 +114,7 @@ impl OneInput {
             }
             headers.clear();
             headers.extend(record.headers());
-            let input = Input {
-                offset: record.offset.0,
-                timestamp: Timestamp::from_millis(record.timestamp_ms),
-                key: record.key,
-                headers: &headers,
-                payload: record.payload,
-            };
+            let input = input_of(&record, &headers);
             self.closed = fold.apply(partition, &input)?.or(self.closed);
             self.next = record.offset.0 + 1;
             applied += 1;

@@ -1,7 +1,9 @@
 //! Results as a table for people: plain text, aligned by characters.
 
 use crate::grid;
-use assay_analysis::{Arm, ExperimentResult, MetricResult, Results, Said, kind_name, role_name, status_name, text_of};
+use assay_analysis::{
+    Arm, ExperimentResult, MetricResult, Results, Said, Verdict, kind_name, role_name, status_name, text_of,
+};
 use assay_experiment::format_time;
 use std::fmt::Write;
 
@@ -26,21 +28,22 @@ pub fn render(results: &Results) -> String {
     out
 }
 
+/// `control 21306, mens 21307`
+pub fn units_by_variant(experiment: &ExperimentResult) -> String {
+    let arms = experiment.variants.iter().zip(&experiment.units);
+    arms.map(|((name, ..), units)| format!("{name} {units}")).collect::<Vec<_>>().join(", ")
+}
+
 fn render_experiment(experiment: &ExperimentResult, results: &Results, out: &mut String) {
     let _ = writeln!(out, "\n{} ({})", experiment.id, status_name(experiment.status));
-    render_words(&Said::of(experiment, results.look), out);
-    let units: Vec<String> = experiment
-        .variants
-        .iter()
-        .zip(&experiment.units)
-        .map(|((name, ..), units)| format!("{name} {units}"))
-        .collect();
+    render_words(&Said::of(experiment, &Verdict::of(experiment), results.look), out);
+    let units = units_by_variant(experiment);
     let split = if experiment.srm.alarm { "SPLIT BROKEN" } else { "split fine" };
     let _ = writeln!(
         out,
         "  {}s: {}; crossed {}; {split} (sequential p {}, chi-square p {})",
         experiment.unit_name,
-        units.join(", "),
+        units,
         experiment.crossed,
         number(experiment.srm.p_value_running),
         number(experiment.srm.p_value_fixed)

@@ -248,6 +248,14 @@ impl Experiment {
         }
     }
 
+    /// Leaves only what numbers may follow from: the rest of [`Experiment::take_words`].
+    pub fn drop_words(&mut self) {
+        for words in [&mut self.title, &mut self.hypothesis, &mut self.owner, &mut self.unit_name] {
+            words.clear();
+        }
+        self.variants.iter_mut().for_each(|variant| variant.title.clear());
+    }
+
     /// What people call a unit of it.
     pub fn unit_name(&self) -> &str {
         if self.unit_name.is_empty() { &self.unit } else { &self.unit_name }
@@ -266,6 +274,12 @@ impl Metric {
     pub fn take_words(&mut self, other: &Metric) {
         self.name.clone_from(&other.name);
         self.unit.clone_from(&other.unit);
+    }
+
+    /// Leaves only what numbers may follow from: the rest of [`Metric::take_words`].
+    pub fn drop_words(&mut self) {
+        self.name.clone_from(&self.id);
+        self.unit.clear();
     }
 }
 

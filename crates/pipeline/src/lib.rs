@@ -27,7 +27,7 @@ pub use flush::{ChunkRows, FlushError, Flusher, FlusherParts, Item, Topics};
 pub use letter::Letter;
 pub use metrics::Metrics;
 pub use migrate::{Migrated, MigrationError, migrate};
-pub use owner::{Owner, OwnerError, OwnerSettings, Step};
+pub use owner::{Owner, OwnerError, OwnerSettings, Step, input_of};
 pub use runs::FileRuns;
 pub use service::{Doing, PartitionStatus, Parts, Pipeline};
 pub use sink::{ClickHouse, ClickHouseSettings, Erasure, Insert, Sink, SinkError};

@@ -235,13 +235,7 @@ impl Owner {
             }
             headers.clear();
             headers.extend(record.headers());
-            let input = Input {
-                offset: record.offset.0,
-                timestamp: Timestamp::from_millis(record.timestamp_ms),
-                key: record.key,
-                headers: &headers,
-                payload: record.payload,
-            };
+            let input = input_of(record, &headers);
             match self.apply(&input) {
                 Ok(()) => {}
                 // What came before the hour is told first; the record is tried again, and changes nothing again.
@@ -364,6 +358,17 @@ impl Owner {
             self.metrics.size(self.partition.0, state.size());
         }
         Ok(())
+    }
+}
+
+/// A record as the fold reads it, with its headers.
+pub fn input_of<'a>(record: &Record<'a>, headers: &'a [(&'a str, &'a [u8])]) -> Input<'a> {
+    Input {
+        offset: record.offset.0,
+        timestamp: Timestamp::from_millis(record.timestamp_ms),
+        key: record.key,
+        headers,
+        payload: record.payload,
     }
 }
 

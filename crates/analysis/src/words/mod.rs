@@ -47,8 +47,8 @@ pub struct Said {
 
 impl Said {
     /// Of an experiment at a look that ends then.
-    pub fn of(experiment: &ExperimentResult, look: Timestamp) -> Said {
-        Said::about(&Subject::of(experiment, &Verdict::of(experiment)), &Evidence::of(experiment), look)
+    pub fn of(experiment: &ExperimentResult, verdict: &Verdict, look: Timestamp) -> Said {
+        Said::about(&Subject::of(experiment, verdict), &Evidence::of(experiment), look)
     }
 
     fn about(subject: &Subject<'_>, evidence: &Evidence<'_>, look: Timestamp) -> Said {
